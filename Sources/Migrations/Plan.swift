@@ -1,0 +1,97 @@
+/// What the database remembers: which migrations ran, and which object files it has in which version.
+public struct Ledger: Sendable {
+    public struct Migration: Hashable, Sendable {
+        public let number: Int
+        public let name: String
+        public let checksum: String
+        /// As the server prints it.
+        public let appliedAt: String
+
+        public init(number: Int, name: String, checksum: String, appliedAt: String) {
+            self.number = number
+            self.name = name
+            self.checksum = checksum
+            self.appliedAt = appliedAt
+        }
+    }
+
+    /// By number.
+    public var migrations: [Int: Migration]
+    /// Checksums by path.
+    public var objects: [String: String]
+
+    public init(migrations: [Migration] = [], objects: [String: String] = [:]) {
+        self.migrations = Dictionary(migrations.map { ($0.number, $0) }) { first, _ in first }
+        self.objects = objects
+    }
+}
+
+/// What an apply would do. Made from values only, so every decision can be tested without a database.
+public struct Plan: Sendable {
+    /// Migrations to run, in order, one transaction each.
+    public let migrations: [Migration]
+    /// Object files to run, in order, in one transaction.
+    public let objects: [ObjectFile]
+    /// Files to run where pg_cron lives.
+    public let cron: [ObjectFile]
+    /// Paths the database remembers and the manifest no longer names. Their objects stay.
+    public let orphans: [String]
+
+    public var isEmpty: Bool { migrations.isEmpty && objects.isEmpty && cron.isEmpty && orphans.isEmpty }
+
+    /// Compares the project with the ledger; throws `Refusal` when history was rewritten.
+    public init(_ project: Project, _ ledger: Ledger) throws {
+        let problems = contradictions(project, ledger)
+        guard problems.isEmpty else { throw Refusal(problems) }
+
+        migrations = project.migrations.filter { ledger.migrations[$0.number] == nil }
+
+        func isChanged(_ file: ObjectFile) -> Bool { ledger.objects[file.path] != file.source.checksum }
+        if project.preamble.contains(where: isChanged) {
+            objects = project.objects
+        } else {
+            // Later files stand on earlier ones (a view on a function, a grant on both), so they are applied again too.
+            objects = Array(project.objects.drop { !isChanged($0) })
+        }
+        cron = project.cron.filter(isChanged)
+        let named = Set((project.preamble + project.objects + project.cron).map(\.path))
+        orphans = ledger.objects.keys.filter { !named.contains($0) }.sorted()
+    }
+}
+
+/// Where the files contradict what was already applied.
+private func contradictions(_ project: Project, _ ledger: Ledger) -> [Problem] {
+    var problems: [Problem] = []
+    let newest = ledger.migrations.keys.max() ?? 0
+    for migration in project.migrations {
+        let file = migration.source.path
+        guard let applied = ledger.migrations[migration.number] else {
+            if migration.number < newest {
+                problems.append(Problem(
+                    file: file, "out of order: number \(newest) is applied already, \(migration.number) is not",
+                    hint: "Give the migration the next free number."))
+            }
+            continue
+        }
+        if applied.checksum != migration.source.checksum {
+            problems.append(Problem(
+                file: file, "edited after it was applied on \(applied.appliedAt)",
+                detail: "Applied with checksum \(applied.checksum), the file now has \(migration.source.checksum).",
+                hint: "Restore the file, and write what you want changed as a new migration."))
+        } else if applied.name != migration.name {
+            problems.append(Problem(
+                file: file, "renamed after it was applied as \(applied.name)", hint: "Give it its old name back."))
+        }
+    }
+    let numbers = Set(project.migrations.map(\.number))
+    for applied in ledger.migrations.values.sorted(by: { $0.number < $1.number })
+    where !numbers.contains(applied.number) {
+        let number = String(applied.number)
+        let padded = String(repeating: "0", count: max(0, 4 - number.count)) + number
+        problems.append(Problem(
+            file: "migrations/\(padded)_\(applied.name).sql",
+            "applied on \(applied.appliedAt), but the file is missing",
+            hint: "Restore the file; is this an older checkout than the one that was deployed?"))
+    }
+    return problems
+}

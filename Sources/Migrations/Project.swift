@@ -1,0 +1,169 @@
+/// One SQL file, read and split.
+public struct Source: Hashable, Sendable {
+    /// Relative to the project's root: `migrations/0001_foundation.sql`.
+    public let path: String
+    /// SHA-256 of the file's bytes, in hex.
+    public let checksum: String
+    public let statements: [Statement]
+
+    /// Reads, decodes and splits a file; the problem names the line where that fails.
+    init(root: String, path: String) throws {
+        let bytes = try readFile(root + "/" + path)
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw Refusal(Problem(
+                file: path, line: lineOfInvalidUTF8(bytes), "not UTF-8", hint: "Save the file in UTF-8 encoding."))
+        }
+        do {
+            statements = try Scanner.statements(in: text)
+        } catch let error {
+            throw Refusal(Problem(file: path, line: error.line, error.message))
+        }
+        self.path = path
+        checksum = sha256(bytes)
+    }
+
+    /// The statements that would end the transaction the runner holds around the file.
+    var transactionProblems: [Problem] {
+        statements.filter(\.controlsTransaction).map { statement in
+            Problem(
+                file: path, line: statement.line, "the file has a \(statement.verb.uppercased()) of its own",
+                hint: "The runner opens and commits the transaction; take the statement out.")
+        }
+    }
+}
+
+/// The first line that is not valid UTF-8.
+private func lineOfInvalidUTF8(_ bytes: [UInt8]) -> Int {
+    let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    return (lines.firstIndex { String(validating: $0, as: UTF8.self) == nil } ?? 0) + 1
+}
+
+/// What happened once: `migrations/NNNN_name.sql`.
+public struct Migration: Hashable, Sendable {
+    public let number: Int
+    public let name: String
+    public let source: Source
+
+    /// Number and name from a file name such as `0042_add_track.sql`, or nil.
+    static func parse(fileName: String) -> (number: Int, name: String)? {
+        let parts = fileName.split(separator: "_", maxSplits: 1)
+        guard fileName.hasSuffix(".sql"), parts.count == 2, parts[0].count >= 4,
+            parts[0].utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
+            let number = Int(parts[0]), number > 0
+        else { return nil }
+        let name = parts[1].dropLast(4)
+        let isPlain = name.utf8.allSatisfy { byte in
+            byte == UInt8(ascii: "_") || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+        }
+        return name.isEmpty || !isPlain ? nil : (number, String(name))
+    }
+}
+
+/// What is true now: one file of `sql/`, in the manifest's order.
+public struct ObjectFile: Hashable, Sendable {
+    public let role: ManifestEntry.Role
+    /// As the manifest names it, relative to `sql/`.
+    public let path: String
+    public let source: Source
+}
+
+/// The `migrations/` and `sql/` folders, read and found sound. Knows no database.
+public struct Project: Sendable {
+    public let root: String
+    /// In numeric order.
+    public let migrations: [Migration]
+    /// In the manifest's order, without those that run elsewhere or always.
+    public let objects: [ObjectFile]
+    /// Run at the start of every transaction that applies objects.
+    public let preamble: [ObjectFile]
+    /// Run in the database where pg_cron lives.
+    public let cron: [ObjectFile]
+
+    /// Reads the folders below `root`; throws `Refusal` with everything that is wrong with them.
+    public init(root: String) throws {
+        var problems: [Problem] = []
+        func collect<Value>(_ body: () throws -> Value) throws -> Value? {
+            do { return try body() } catch let refusal as Refusal {
+                problems += refusal.problems
+                return nil
+            } catch let error as FileError {
+                problems.append(Problem(file: error.path, "cannot be read", detail: error.description))
+                return nil
+            }
+        }
+        let migrations = try collect { try readMigrations(root) } ?? []
+        let files = try collect { try readObjects(root) } ?? []
+        for source in migrations.map(\.source) + files.map(\.source) { problems += source.transactionProblems }
+        guard problems.isEmpty else { throw Refusal(problems) }
+
+        self.root = root
+        self.migrations = migrations
+        objects = files.filter { $0.role == .object }
+        preamble = files.filter { $0.role == .always }
+        cron = files.filter { $0.role == .cron }
+    }
+}
+
+private func readMigrations(_ root: String) throws -> [Migration] {
+    var problems: [Problem] = []
+    var migrations: [Migration] = []
+    for name in fileKind(root + "/migrations") == nil ? [] : try listFolder(root + "/migrations") {
+        let path = "migrations/" + name
+        if name.lowercased().hasPrefix("readme") { continue }
+        guard let parsed = Migration.parse(fileName: name) else {
+            problems.append(Problem(
+                file: path, "not the name of a migration",
+                hint: "Name it NNNN_what_it_does.sql: four digits or more, then lower-case words joined by _."))
+            continue
+        }
+        if let twin = migrations.first(where: { $0.number == parsed.number }) {
+            problems.append(Problem(
+                file: path, "number \(parsed.number) is taken by \(twin.source.path)",
+                hint: "Give the newer of the two the next free number."))
+            continue
+        }
+        do {
+            migrations.append(Migration(
+                number: parsed.number, name: parsed.name, source: try Source(root: root, path: path)))
+        } catch let refusal as Refusal {
+            problems += refusal.problems
+        }
+    }
+    guard problems.isEmpty else { throw Refusal(problems) }
+    return migrations.sorted { $0.number < $1.number }
+}
+
+private func readObjects(_ root: String) throws -> [ObjectFile] {
+    let folder = root + "/sql"
+    guard fileKind(folder + "/manifest") == .file else {
+        throw Refusal(Problem(
+            file: "sql/manifest", "there is no manifest",
+            hint: "It names the files of sql/ in the order they are applied, one path a line."))
+    }
+    let entries = try Manifest.parse(readFile(folder + "/manifest"))
+    var problems: [Problem] = []
+    var files: [ObjectFile] = []
+    for entry in entries {
+        guard fileKind(folder + "/" + entry.path) == .file else {
+            problems.append(Problem(
+                file: "sql/manifest", line: entry.line, "there is no file sql/\(entry.path)",
+                hint: "Write the file, or take the line out."))
+            continue
+        }
+        do {
+            let source = try Source(root: root, path: "sql/" + entry.path)
+            files.append(ObjectFile(role: entry.role, path: entry.path, source: source))
+        } catch let refusal as Refusal {
+            problems += refusal.problems
+        }
+    }
+    let named = Set(entries.map(\.path))
+    for path in try filesBelow(folder, suffix: ".sql") where !named.contains(path) {
+        problems.append(Problem(
+            file: "sql/" + path, "not named in sql/manifest",
+            hint: "Add the line \"\(path)\" where its turn is, or delete the file."))
+    }
+    guard problems.isEmpty else { throw Refusal(problems) }
+    return files
+}
