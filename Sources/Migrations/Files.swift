@@ -4,6 +4,12 @@ import Glibc
 package struct FileError: Error, CustomStringConvertible {
     package let path: String
     package let code: Int32
+
+    package init(path: String, code: Int32) {
+        self.path = path
+        self.code = code
+    }
+
     package var description: String { "\(path): \(String(cString: strerror(code)))" }
 }
 

@@ -1,0 +1,102 @@
+import Migrations
+import Postgres
+
+/// `concierge migrate …`: the database becomes what the files say.
+let migrateCommands = [
+    Command(words: ["migrate"], summary: "Applies pending migrations, then every changed file of sql/.", run: migrateUp),
+    Command(words: ["migrate", "up"], summary: "The same as migrate.", run: migrateUp),
+    Command(
+        words: ["migrate", "status"], summary: "Lists what is applied, pending and changed; changes nothing.",
+        options: [jsonOption], run: migrateStatus),
+    Command(
+        words: ["migrate", "plan"], summary: "Shows each statement the next migrate would run; changes nothing.",
+        run: migratePlan),
+]
+
+let jsonOption = OptionRule("json", nil, "print one JSON document instead of lines")
+
+@Sendable private func migrateUp(_ invocation: Invocation) throws -> Int32 {
+    let began = ContinuousClock.now
+    let runner = Runner(try Project(root: projectRoot()), try target(invocation)) { report($0) }
+    let plan = try runner.apply()
+    let what = plan.isEmpty ? "nothing to do" : "up to date"
+    Terminal.say(Terminal.row("database", "\(what), \(began.duration(to: .now).brief)"))
+    return 0
+}
+
+private func report(_ progress: Runner.Progress) {
+    switch progress {
+    case .waiting(let holder):
+        Terminal.say("waiting for another migrator: \(holder)")
+    case .began(let name, let files):
+        // In a pipe only whole lines are shown; on a terminal the step under way is named.
+        if Terminal.isInteractive { Terminal.say("\(title(name, files)) …", terminator: "\r") }
+    case .finished(let name, let duration):
+        Terminal.say(Terminal.row(name, "ok, \(duration.brief)"))
+    case .skipped(let name, let reason):
+        Terminal.say(Terminal.row(name, "skipped: \(reason)"))
+    case .orphan(let path):
+        Terminal.say("sql/\(path) left the manifest; what it made stays until a migration drops it")
+    case .warning(let name, let warning):
+        Terminal.say("\(name): \(warning)")
+    }
+}
+
+private func title(_ name: String, _ files: Int) -> String { files == 1 ? name : "\(name) (\(files) files)" }
+
+@Sendable private func migratePlan(_ invocation: Invocation) throws -> Int32 {
+    let plan = try Runner(Project(root: projectRoot()), target(invocation)).plan()
+    let sources = plan.migrations.map(\.source) + plan.objects.map(\.source) + plan.cron.map(\.source)
+    for source in sources {
+        Terminal.say(source.path)
+        for statement in source.statements { Terminal.say("  \(statement.line): \(statement.headline)") }
+    }
+    for path in plan.orphans { Terminal.say("sql/\(path) left the manifest; what it made stays") }
+    Terminal.say("\(plan.migrations.count) migrations, \(plan.objects.count + plan.cron.count) files of sql/")
+    return 0
+}
+
+@Sendable private func migrateStatus(_ invocation: Invocation) throws -> Int32 {
+    let project = try Project(root: projectRoot())
+    let runner = Runner(project, try target(invocation))
+    let ledger = try runner.ledger()
+    let plan = try Plan(project, ledger)
+    let changed = Set((plan.objects + plan.cron).map(\.path))
+    let rows: [(path: String, state: String)] =
+        project.migrations.map { migration in
+            let applied = ledger.migrations[migration.number]
+            return (migration.source.path, applied.map { "applied \($0.appliedAt)" } ?? "pending")
+        }
+        + (project.objects + project.cron).map { file in
+            let state = ledger.objects[file.path] == nil ? "pending"
+                : ledger.objects[file.path] != file.source.checksum ? "changed"
+                : changed.contains(file.path) ? "stands on a changed file" : "current"
+            return (file.source.path, state)
+        }
+        + plan.orphans.map { ("sql/" + $0, "left the manifest") }
+    if invocation.has("json") {
+        let entries = rows.map { "{\"path\": \(jsonString($0.path)), \"state\": \(jsonString($0.state))}" }
+        Terminal.say("[" + entries.joined(separator: ",\n ") + "]")
+    } else {
+        for row in rows { Terminal.say(Terminal.row(row.path, row.state)) }
+        Terminal.say("\(plan.migrations.count) migrations pending, \(changed.count) files of sql/ to apply")
+    }
+    return 0
+}
+
+/// A text as JSON writes it, quotes included.
+func jsonString(_ text: String) -> String {
+    var result = "\""
+    for scalar in text.unicodeScalars {
+        switch scalar {
+        case "\"": result += "\\\""
+        case "\\": result += "\\\\"
+        case "\n": result += "\\n"
+        case _ where scalar.value < 0x20:
+            let hex = String(scalar.value, radix: 16)
+            result += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+        default: result.unicodeScalars.append(scalar)
+        }
+    }
+    return result + "\""
+}
