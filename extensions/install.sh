@@ -90,7 +90,7 @@ quietly() { "$@" >"$scratch/log" 2>&1 </dev/null; }
 
 explain() { tail -n 40 "$scratch/log" >&2; die "$@"; }
 
-apt() { quietly apt-get -q -y -o DPkg::Lock::Timeout=300 "$@"; }
+apt_get() { quietly apt-get -q -y -o DPkg::Lock::Timeout=300 "$@"; }
 
 candidate() {
     LC_ALL=C apt-cache policy "$1" 2>/dev/null | sed -n 's/^  Candidate: //p' | grep -vx '(none)' || true
@@ -108,7 +108,7 @@ install_packages() {
         mkdir -p "${own_cluster_conf%/*}"
         say 'create_main_cluster = false' >"$own_cluster_conf"
     fi
-    apt install --no-install-recommends "$@" ||
+    apt_get install --no-install-recommends "$@" ||
         explain "apt-get could not install $*: see above for the reason, often a missing network."
     for package in "$@"; do
         say "$package $(version_of "$package"): Debian package"
@@ -182,7 +182,9 @@ install_pgvector() {
     have=$(pgvector_version "$major")
     found=$(candidate "postgresql-$major-pgvector")
     if [[ -n $found ]] && ! older "$found" "$oldest_pgvector"; then
-        [[ -n $have ]] && ! older "${found%-*}" "$have" || install_packages "postgresql-$major-pgvector"
+        if [[ -z $have ]] || older "$have" "${found%-*}"; then
+            install_packages "postgresql-$major-pgvector"
+        fi
         return
     fi
     archive=$(archive_uri)
@@ -226,7 +228,7 @@ case ${1-} in
     *)          say "install.sh: unknown argument $1; there is only --upgrade" >&2; exit 2 ;;
 esac
 
-command -v apt-get >/dev/null && command -v dpkg-query >/dev/null ||
+command -v apt-get >/dev/null ||
     die "this machine has no apt: Concierge sets itself up on Debian 12 and 13; elsewhere install PostgreSQL" \
         "$oldest_server+, pgvector $oldest_pgvector+, pg_cron, pgTAP, plpgsql_check, and the libpq and libcurl headers."
 
@@ -254,7 +256,7 @@ export NEEDRESTART_MODE=l             # a library upgrade must not restart someb
 scratch=$(mktemp -d)
 chmod 755 "$scratch"                  # _apt reads in it
 
-apt update || say "note: apt-get update failed; going on with the lists of last time" >&2
+apt_get update || say "note: apt-get update failed; going on with the lists of last time" >&2
 if [[ -z $major || $major -lt $oldest_server ]]; then
     major=$(default_server_major)
     [[ -n $major ]] || die "apt knows no PostgreSQL server: check the network and the sources in /etc/apt."

@@ -1,0 +1,42 @@
+# Two commands on a fresh Debian machine with Swift 6: `make demo` and `make test`. Each does its own set-up, and
+# both are safe to run again. The packages need root or sudo, and only the first time.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test bench build setup lint clean need-swift
+
+concierge := .build/release/concierge
+
+help:                   ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+demo: setup build       ## a conference, a question, its cited answer, and an answer that changes at once
+	@$(concierge) dev up
+	@$(concierge) migrate
+	@$(concierge) demo
+
+test: setup build       ## every test there is; the last line is the sum
+	@$(concierge) dev up
+	@.ci/test
+
+bench: setup build      ## every figure we claim, beside a peer's
+	@$(concierge) dev up
+	@bench/run
+
+build: need-swift       ## the concierge command, in .build/release
+	@.ci/step 'concierge, release build' swift build -c release --product concierge
+
+setup:                  ## PostgreSQL, its extensions and the headers, as Debian packages
+	@extensions/install.sh
+
+lint: build             ## shell scripts by shellcheck, migrations by our own rules
+	@shellcheck extensions/install.sh .ci/run .ci/step .ci/test
+	@$(concierge) migrate lint
+
+clean:                  ## what was built; the development database stays (concierge dev reset)
+	@rm -rf .build
+
+need-swift:
+	@command -v swift >/dev/null || { \
+	    echo 'There is no swift in PATH: install Swift 6 from swift.org/install/linux and put its usr/bin there.' >&2; \
+	    exit 1; }
