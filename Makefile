@@ -8,7 +8,7 @@
 concierge := .build/release/concierge
 
 help:                   ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ' *## ' '/^[a-z]+:.*## / { sub(/:.*/, "", $$1); printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup build       ## a conference, a question, its cited answer, and an answer that changes at once
 	@$(concierge) dev up
