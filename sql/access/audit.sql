@@ -1,0 +1,142 @@
+-- The audit trail is written by triggers, so that no way of writing is without one: one row a statement, however many
+-- rows it touches. Inserts note the keys (the rows are there to be read); updates and deletes note what is gone.
+create or replace function access.write_audit(operation text, relation regclass, tenant_id uuid, row_count bigint, keys jsonb, changes jsonb)
+    returns void
+    language plpgsql volatile security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_identity access.identity;
+begin
+    -- Without a token it is an operator or the daemon, known by db_role. A token that no longer verifies cannot have
+    -- reached a write, so its error is not hidden here.
+    if nullif(current_setting('request.jwt', true), '') is not null then
+        v_identity := access.me();
+    end if;
+    insert into access.audit_log (operation, relation, tenant_id, person_id, row_count, keys, changes)
+    values (write_audit.operation, write_audit.relation::text, coalesce(write_audit.tenant_id, v_identity.tenant_id),
+        v_identity.person_id, write_audit.row_count, coalesce(write_audit.keys, '[]'), write_audit.changes);
+end
+$$;
+
+comment on function access.write_audit(text, regclass, uuid, bigint, jsonb, jsonb) is
+    'Appends to access.audit_log who wrote what. Called by triggers only.';
+-- Granted to nobody: an entry is made by a write, not by a call.
+
+create or replace function access.tg__audit_insert()
+    returns trigger
+    language plpgsql volatile security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_count  bigint;
+    v_keys   jsonb;
+    v_tenant uuid;
+begin
+    -- The key column differs from table to table; %I quotes it.
+    execute format('select count(*), jsonb_agg(%I), (array_agg(tenant_id))[1] from new_rows', tg_argv[0])
+    into v_count, v_keys, v_tenant;
+    if v_count > 0 then
+        perform access.write_audit('insert', tg_relid, v_tenant, v_count, v_keys, null);
+    end if;
+    return null;
+end
+$$;
+
+comment on function access.tg__audit_insert() is 'Statement trigger: notes the keys of inserted rows. Argument: the key column.';
+
+create or replace function access.tg__audit_update()
+    returns trigger
+    language plpgsql volatile security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_count   bigint;
+    v_keys    jsonb;
+    v_changes jsonb;
+    v_tenant  uuid;
+begin
+    execute format($sql$
+        select count(*), jsonb_agg(o.%1$I), jsonb_agg(access.changed_values(to_jsonb(o), to_jsonb(n))), (array_agg(o.tenant_id))[1]
+        from old_rows as o join new_rows as n using (%1$I)
+        where o is distinct from n $sql$, tg_argv[0])
+    into v_count, v_keys, v_changes, v_tenant;
+    if v_count > 0 then
+        perform access.write_audit('update', tg_relid, v_tenant, v_count, v_keys, v_changes);
+    end if;
+    return null;
+end
+$$;
+
+comment on function access.tg__audit_update() is 'Statement trigger: notes keys and old values of rows that changed. Argument: the key column.';
+
+create or replace function access.tg__audit_delete()
+    returns trigger
+    language plpgsql volatile security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_count   bigint;
+    v_keys    jsonb;
+    v_changes jsonb;
+    v_tenant  uuid;
+begin
+    execute format('select count(*), jsonb_agg(%I), jsonb_agg(to_jsonb(o) - ''embedding'' - ''secret''), (array_agg(tenant_id))[1] from old_rows as o', tg_argv[0])
+    into v_count, v_keys, v_changes, v_tenant;
+    if v_count > 0 then
+        perform access.write_audit('delete', tg_relid, v_tenant, v_count, v_keys, v_changes);
+    end if;
+    return null;
+end
+$$;
+
+comment on function access.tg__audit_delete() is 'Statement trigger: notes the rows that went. Argument: the key column.';
+
+create or replace function access.changed_values(old_row jsonb, new_row jsonb)
+    returns jsonb
+    language sql immutable parallel safe
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select jsonb_object_agg(o.key, case when o.key in ('embedding', 'secret') then '"not kept"' else o.value end)
+    from jsonb_each(old_row) as o
+    where o.value is distinct from new_row -> o.key and o.key <> 'updated_at';
+end;
+
+comment on function access.changed_values(jsonb, jsonb) is 'Old values of the columns that differ; vectors and secrets are only named.';
+
+create or replace function access.tg__append_only()
+    returns trigger
+    language plpgsql volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform access.refuse('QC413', format('%s is append-only', tg_relid::regclass), 'Add a row that corrects the earlier one.');
+    return null;
+end
+$$;
+
+comment on function access.tg__append_only() is 'Refuses (QC413) to change or remove rows, whoever asks.';
+
+create or replace trigger refuse_change before update or delete or truncate on access.audit_log
+    for each statement execute function access.tg__append_only();
+
+-- One line a table instead of three triggers each.
+create or replace procedure access.audit_table(relation regclass, key_column name)
+    language plpgsql
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    execute format('create or replace trigger audit_insert after insert on %s referencing new table as new_rows
+        for each statement execute function access.tg__audit_insert(%L)', relation, key_column);
+    execute format('create or replace trigger audit_update after update on %s referencing old table as old_rows new table as new_rows
+        for each statement execute function access.tg__audit_update(%L)', relation, key_column);
+    execute format('create or replace trigger audit_delete after delete on %s referencing old table as old_rows
+        for each statement execute function access.tg__audit_delete(%L)', relation, key_column);
+end
+$$;
+
+comment on procedure access.audit_table(regclass, name) is 'Puts the audit triggers on a table; key_column names its rows in the trail.';
+-- Granted to nobody: the owner decides what is audited.
+
+call access.audit_table('access.tenants', 'tenant_id');
+call access.audit_table('access.people', 'person_id');

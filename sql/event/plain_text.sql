@@ -1,0 +1,54 @@
+-- Abstracts come as HTML from some tools and as text from others; a reader, and later a model, gets text.
+create or replace function event.plain_text(content text)
+    returns text
+    language plpgsql immutable parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_text  text := content;
+    v_match text[];
+begin
+    if v_text ~* '</?(p|br|a|b|i|ul|ol|li|em|strong|div|span|h[1-6]|code|pre|blockquote|img|table|tr|td|hr)\M[^>]*>' then
+        v_text := regexp_replace(v_text, '<(script|style)\M.*?</\1>', '', 'gi');
+        v_text := regexp_replace(v_text, '\s*<li\M[^>]*>\s*', E'\n- ', 'gi');
+        v_text := regexp_replace(v_text, '\s*<(br|/p|/div|/h[1-6]|/ul|/ol|/tr|/pre|/blockquote|hr)\M[^>]*>\s*', E'\n', 'gi');
+        v_text := regexp_replace(v_text, '</?[a-z!][^>]*>', '', 'gi');
+    end if;
+
+    if position('&' in v_text) > 0 then
+        for v_match in
+            select distinct regexp_matches(v_text, '&#(?:x([0-9a-f]{1,6})|([0-9]{1,7}));', 'gi')
+        loop
+            v_text := regexp_replace(v_text,
+                case when v_match[1] is not null then '&#x' || v_match[1] || ';' else '&#' || v_match[2] || ';' end,
+                event.code_point(v_match[1], v_match[2]), 'gi');
+        end loop;
+        v_text := replace(replace(replace(replace(replace(replace(v_text,
+            '&nbsp;', ' '), '&lt;', '<'), '&gt;', '>'), '&quot;', '"'), '&apos;', ''''), '&amp;', '&');
+    end if;
+
+    v_text := regexp_replace(replace(v_text, E'\r', ''), E'[ \t]+(\n|$)', E'\n', 'g');
+    return nullif(btrim(regexp_replace(v_text, E'\n{3,}', E'\n\n', 'g'), E' \t\n'), '');
+end
+$$;
+
+comment on function event.plain_text(text) is 'The text of an HTML fragment or a text, without tags and entities; null when nothing is left.';
+-- Granted to nobody: the importer uses it as the owner.
+
+create or replace function event.code_point(hex text, digits text)
+    returns text
+    language plpgsql immutable parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_code bigint := coalesce(('x' || lpad(hex, 8, '0'))::bit(32)::bigint, digits::bigint);
+begin
+    -- Zero, surrogates and what lies beyond Unicode are no characters.
+    if v_code = 0 or v_code between 55296 and 57343 or v_code > 1114111 then
+        return '';
+    end if;
+    return replace(chr(v_code::int), '\', '\\');
+end
+$$;
+
+comment on function event.code_point(text, text) is 'The character of a numeric HTML entity, given in hex or decimal, escaped for a replacement; empty when there is none.';

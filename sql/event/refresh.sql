@@ -1,0 +1,86 @@
+-- Which instants the caches hold, by the clock of the transaction that filled them.
+create or replace function event.cache_is_exact(event_id uuid, at timestamptz)
+    returns boolean
+    language sql stable security definer
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select exists (
+            select from event.refresh_state as s
+            where s.valid_from <= cache_is_exact.at and cache_is_exact.at < s.valid_until)
+        and not exists (select from event.dirty_marks as d where d.event_id = cache_is_exact.event_id);
+end;
+
+comment on function event.cache_is_exact(uuid, timestamptz) is
+    'Whether the materialized views answer for this event at this instant exactly as the base tables would: they cover the
+instant and no visible write came after the refresh.';
+
+grant execute on function event.cache_is_exact(uuid, timestamptz) to concierge_app;
+
+-- The part of a refresh that needs the owner. Deletes the marks its snapshot sees and refreshes on that same snapshot: a
+-- write that commits meanwhile keeps its mark. Must run under the lock and in REPEATABLE READ; event.refresh() sees to both.
+create or replace function event.refresh_sessions()
+    returns void
+    language plpgsql volatile security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if current_setting('transaction_isolation') <> 'repeatable read' then
+        perform access.refuse('25001', 'a refresh needs one snapshot for marks and views', 'Use: call event.refresh()');
+    end if;
+
+    delete from event.dirty_marks;
+    refresh materialized view concurrently event.mv_sessions_now;
+    refresh materialized view concurrently event.mv_sessions_next_60;
+
+    insert into event.refresh_state as s (refreshed_at, valid_from, valid_until, duration)
+    values (now(), now() - interval '5 minutes', now() + interval '20 minutes', clock_timestamp() - now())
+    on conflict (only_row) do update
+        set refreshed_at = excluded.refreshed_at, valid_from = excluded.valid_from, valid_until = excluded.valid_until,
+            duration = excluded.duration;
+end
+$$;
+
+comment on function event.refresh_sessions() is 'Refreshes both materialized views and clears the marks they now cover. Use call event.refresh().';
+
+grant execute on function event.refresh_sessions() to concierge_worker, concierge_admin;
+
+-- The session lock comes first and in a transaction of its own: taken inside the refreshing one, its snapshot would be
+-- older than the lock, and two refreshes would collide on the unique index. Whoever finds the lock taken leaves: the
+-- marks stay, and the next look finds them.
+create or replace procedure event.refresh()
+    language plpgsql
+as $$
+begin
+    if not pg_catalog.pg_try_advisory_lock(pg_catalog.hashtext('concierge'), pg_catalog.hashtext('event.refresh')) then
+        return;
+    end if;
+    commit;
+    set transaction isolation level repeatable read;
+    perform event.refresh_sessions();
+    commit;
+    perform pg_catalog.pg_advisory_unlock(pg_catalog.hashtext('concierge'), pg_catalog.hashtext('event.refresh'));
+end
+$$;
+
+comment on procedure event.refresh() is
+    'Refreshes the session caches, outside any transaction: call event.refresh(). Returns at once when another refresh runs.';
+
+grant execute on procedure event.refresh() to concierge_worker, concierge_admin;
+
+create or replace function event.refresh_due_in()
+    returns double precision
+    language sql stable security definer
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select case
+        when exists (select from event.dirty_marks) then 0
+        else coalesce((
+            -- Renewed every five minutes, long before they run out.
+            select greatest(extract(epoch from s.refreshed_at + interval '5 minutes' - now()), 0)
+            from event.refresh_state as s), 0)
+    end::double precision;
+end;
+
+comment on function event.refresh_due_in() is 'Seconds until the session caches want a refresh: 0 while a mark is visible or none was ever made.';
+
+grant execute on function event.refresh_due_in() to concierge_worker, concierge_admin;

@@ -1,0 +1,110 @@
+-- Reading a stranger's file: each helper either gives a value or says where in the file it could not.
+create or replace function event.refuse_schedule(path text, problem text, hint text default null)
+    returns void
+    language plpgsql immutable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform access.refuse('QC204', format('the schedule is malformed at %s: %s', path, problem),
+        coalesce(hint, 'Nothing was changed. Correct the file, or export it again, and import it whole.'));
+end
+$$;
+
+comment on function event.refuse_schedule(text, text, text) is 'Refuses a schedule (QC204), naming the line or path.';
+
+create or replace function event.json_array(value jsonb, path text)
+    returns jsonb
+    language plpgsql immutable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if coalesce(jsonb_typeof(value), 'null') = 'null' then
+        return '[]';
+    elsif jsonb_typeof(value) <> 'array' then
+        perform event.refuse_schedule(path, format('an array is expected, not %s', jsonb_typeof(value)));
+    end if;
+    return value;
+end
+$$;
+
+comment on function event.json_array(jsonb, text) is 'The array, or an empty one for null. Errors: QC204 anything else.';
+
+create or replace function event.json_object(value jsonb, path text)
+    returns jsonb
+    language plpgsql immutable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    -- PHP and some templates write an empty object as [].
+    if coalesce(jsonb_typeof(value), 'null') = 'null' or value = '[]' then
+        return '{}';
+    elsif jsonb_typeof(value) <> 'object' then
+        perform event.refuse_schedule(path, format('an object is expected, not %s', jsonb_typeof(value)));
+    end if;
+    return value;
+end
+$$;
+
+comment on function event.json_object(jsonb, text) is 'The object, or an empty one for null. Errors: QC204 anything else.';
+
+-- pretalx writes names as {"en": …, "fr": …}; English first, else whichever comes first.
+create or replace function event.json_text(value jsonb)
+    returns text
+    language sql immutable parallel safe
+    set search_path = pg_catalog, pg_temp
+return nullif(btrim(case jsonb_typeof(value)
+    when 'object' then coalesce(value ->> 'en', value ->> 'name',
+        (select o.value from jsonb_each_text(value) as o where o.value <> '' order by o.key limit 1))
+    when 'array' then null
+    else value #>> '{}'
+end), '');
+
+comment on function event.json_text(jsonb) is 'A string, number or {language: string} as trimmed text; null when empty.';
+
+create or replace function event.parse_instant(instant text, zone text)
+    returns timestamptz
+    language plpgsql stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if instant ~ '^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?\s*(Z|[+-]\d\d(:?\d\d)?)$' then
+        return instant::timestamptz;
+    elsif instant ~ '^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?$' then
+        return instant::timestamp at time zone zone;
+    end if;
+    return null;
+exception
+    -- 2024-02-30, or 25:00.
+    when datetime_field_overflow or invalid_datetime_format then
+        return null;
+end
+$$;
+
+comment on function event.parse_instant(text, text) is
+    'An ISO 8601 date or instant; without an offset it is local time in the zone. Null when it is neither.';
+
+-- A file without a zone still says how far from UTC it is: Etc/GMT-1 is one hour east (the sign is POSIX''s).
+create or replace function event.zone_of_offsets(instants text[])
+    returns text
+    language sql immutable parallel safe
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    with offsets as (
+        select distinct case when i ~ 'Z$' then '+00' else substring(i from '[+-]\d\d(?=:?\d\d$|$)') end as hours,
+            coalesce(substring(i from '[+-]\d\d:?(\d\d)$'), '00') as minutes
+        from unnest(instants) as i
+        where i ~ 'T.*(Z|[+-]\d\d(:?\d\d)?)$'
+    )
+    select case
+        when count(*) = 0                                then null
+        when count(*) > 1 or min(o.minutes) <> '00'      then 'UTC'
+        when min(o.hours)::int = 0                       then 'UTC'
+        when min(o.hours)::int > 0                       then 'Etc/GMT-' || min(o.hours)::int
+        else 'Etc/GMT+' || -min(o.hours)::int
+    end
+    from offsets as o;
+end;
+
+comment on function event.zone_of_offsets(text[]) is
+    'The fixed-offset zone all these instants agree on, UTC when they do not, null when none has an offset.';
+-- All granted to nobody: the importer uses them as the owner.

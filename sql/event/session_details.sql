@@ -1,0 +1,38 @@
+-- What a reader sees of a session. Both materialized views and every exact read select from here, so that the cached and
+-- the computed row cannot differ. Dropped first because its columns may change; what stands on it follows in the manifest.
+drop view if exists event.session_details cascade;
+create view event.session_details with (security_invoker) as
+select
+    s.session_id,
+    s.tenant_id,
+    s.event_id,
+    s.session_title,
+    s.session_start,
+    s.session_end,
+    s.room,
+    r.zone as room_zone,
+    s.track,
+    s.session_type,
+    s.language,
+    s.abstract,
+    s.url,
+    coalesce((
+        select array_agg(p.name order by l.position)
+        from event.session_speakers as l
+        join event.speakers as p using (speaker_id)
+        where l.session_id = s.session_id
+    ), '{}') as speakers,
+    s.topics,
+    s.goals,
+    s.roles,
+    s.audience,
+    s.regions,
+    s.revenue_bands,
+    s.embedding
+from event.event_speakers as s
+left join event.rooms as r on r.event_id = s.event_id and r.name = s.room
+where s.cancelled_at is null;
+
+comment on view event.session_details is 'Sessions that stand, with room zone and speakers'' names in order.';
+
+grant select on event.session_details to concierge_app;

@@ -1,0 +1,104 @@
+-- A write marks its events dirty in its own transaction, and wakes the daemon at most once per burst.
+--
+-- Always a new mark, even where a visible one stands: a refresh may be running on a snapshot that sees that mark and not
+-- this write, and would delete the only trace of it.
+create or replace function event.mark_dirty(event_ids uuid[])
+    returns void
+    language plpgsql volatile security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_pending boolean := exists (select from event.dirty_marks);
+begin
+    insert into event.dirty_marks (event_id)
+    select distinct e from unnest(event_ids) as e where e is not null;
+
+    -- No NOTIFY while a mark is pending (the daemon is awake and looks again after every refresh) or another transaction
+    -- is notifying: its lock on the whole cluster at commit would queue the writers. Skipped wrongly, it costs one poll.
+    if not v_pending and pg_try_advisory_xact_lock(hashtext('concierge'), hashtext('event_refresh')) then
+        perform pg_notify('event_refresh', '');
+    end if;
+end
+$$;
+
+comment on function event.mark_dirty(uuid[]) is 'Sends reads of these events to base tables until a refresh has seen this transaction.';
+-- Granted to nobody: triggers call it.
+
+create or replace function event.tg__mark_dirty_new()
+    returns trigger
+    language plpgsql volatile security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform event.mark_dirty((select array_agg(distinct n.event_id) from new_rows as n));
+    return null;
+end
+$$;
+
+comment on function event.tg__mark_dirty_new() is 'Statement trigger after insert: marks the events of the new rows.';
+
+create or replace function event.tg__mark_dirty_old()
+    returns trigger
+    language plpgsql volatile security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform event.mark_dirty((select array_agg(distinct o.event_id) from old_rows as o));
+    return null;
+end
+$$;
+
+comment on function event.tg__mark_dirty_old() is 'Statement trigger after delete: marks the events of the old rows.';
+
+create or replace function event.tg__mark_dirty_both()
+    returns trigger
+    language plpgsql volatile security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform event.mark_dirty((
+        select array_agg(distinct r.event_id)
+        from (select o.event_id from old_rows as o union select n.event_id from new_rows as n) as r));
+    return null;
+end
+$$;
+
+comment on function event.tg__mark_dirty_both() is 'Statement trigger after update: marks the events of the old and the new rows.';
+
+create or replace function event.tg__mark_dirty_all()
+    returns trigger
+    language plpgsql volatile security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform event.mark_dirty((select array_agg(e.event_id) from event.events as e));
+    return null;
+end
+$$;
+
+comment on function event.tg__mark_dirty_all() is 'Statement trigger after truncate: marks every event.';
+
+create or replace procedure event.cache_table(relation regclass)
+    language plpgsql
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    execute format('create or replace trigger mark_dirty_insert after insert on %s referencing new table as new_rows
+        for each statement execute function event.tg__mark_dirty_new()', relation);
+    execute format('create or replace trigger mark_dirty_update after update on %s referencing old table as old_rows new table as new_rows
+        for each statement execute function event.tg__mark_dirty_both()', relation);
+    execute format('create or replace trigger mark_dirty_delete after delete on %s referencing old table as old_rows
+        for each statement execute function event.tg__mark_dirty_old()', relation);
+    execute format('create or replace trigger mark_dirty_truncate after truncate on %s
+        for each statement execute function event.tg__mark_dirty_all()', relation);
+end
+$$;
+
+comment on procedure event.cache_table(regclass) is 'Puts the dirty-mark triggers on a table whose rows go into the materialized views.';
+-- Granted to nobody: the owner decides what is cached.
+
+call event.cache_table('event.events');
+call event.cache_table('event.rooms');
+call event.cache_table('event.event_speakers');
+call event.cache_table('event.speakers');
+call event.cache_table('event.session_speakers');
