@@ -1,0 +1,15 @@
+/// How long to wait after the n-th failure in a row: doubling, capped, and jittered so that many daemons which lost the
+/// same server do not all come back in the same instant.
+public struct BackOff: Equatable, Sendable {
+    public var first: Duration = .milliseconds(100)
+    public var cap: Duration = .seconds(5)
+
+    public init() {}
+
+    /// - Parameter random: a number in 0..<1; the wait lies between half and the whole of the nominal one.
+    func delay(failures: Int, random: Double) -> Duration {
+        var nominal = first
+        for _ in 1..<max(failures, 1) where nominal < cap { nominal *= 2 }
+        return min(nominal, cap) * (0.5 + 0.5 * random)
+    }
+}
