@@ -1,0 +1,60 @@
+-- Everything an answer may be drawn from, as one JSON value: what is not in here, no answerer, offline or model, can say.
+-- At most 12 items a facet. Order and content follow from the tables, the clock and the question alone.
+create or replace function chat.context(event_id uuid, contractor_id uuid, question text default null)
+    returns jsonb
+    language plpgsql stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_contractor contractor.contractors := contractor.require_own(contractor_id);
+    v_event      event.events           := event.require(event_id);
+    v_topic      text                   := chat.topic(question);
+    v_next       jsonb;
+    v_now        jsonb;
+    v_zone       text;
+begin
+    select coalesce(jsonb_agg(to_jsonb(r) order by r.score desc, r.session_start, r.session_title, r.session_id), '[]'),
+        (array_agg(r.room_zone order by r.score desc, r.session_start, r.session_title, r.session_id))[1]
+    into v_next, v_zone
+    from event.recommend_sessions(v_event.event_id, v_contractor.contractor_id, 12, 'next', v_topic) as r;
+
+    select coalesce(jsonb_agg(to_jsonb(r) order by r.score desc, r.session_start, r.session_title, r.session_id), '[]')
+    into v_now
+    from event.recommend_sessions(v_event.event_id, v_contractor.contractor_id, 12, 'now', v_topic) as r;
+
+    return jsonb_build_object(
+        'contractor', jsonb_build_object(
+            'id', v_contractor.contractor_id,
+            'name', v_contractor.name,
+            'features', to_jsonb(contractor.features_of(v_contractor)) - 'embedding',
+            'action_items', (
+                select coalesce(jsonb_agg(to_jsonb(i) order by i.due_at nulls last, i.created_at, i.action_item_id), '[]')
+                from (
+                    select a.action_item_id, a.title, a.details, a.due_at, a.status, a.created_at
+                    from contractor.contractor_action_items as a
+                    where a.contractor_id = v_contractor.contractor_id and a.event_id = v_event.event_id
+                        and a.status in ('open', 'in_progress')
+                    order by a.due_at nulls last, a.created_at, a.action_item_id
+                    limit 12) as i)),
+        'general', jsonb_build_object('top_docs', '[]'::jsonb),
+        'event', jsonb_build_object(
+            'id', v_event.event_id,
+            'slug', v_event.slug,
+            'title', v_event.title,
+            'time_zone', v_event.time_zone,
+            'clock', access.clock(),
+            'status', event.status_at(v_event.starts_at, v_event.ends_at, v_event.follow_up_days, access.clock()),
+            'now_sessions', v_now,
+            'next60_sessions', v_next,
+            'sponsor_shortlist', (
+                select coalesce(jsonb_agg(to_jsonb(s) order by s.score desc, s.name, s.sponsor_id), '[]')
+                from event.sponsor_shortlist(v_event.event_id, v_contractor.contractor_id, 12, v_zone, v_topic) as s)));
+end
+$$;
+
+comment on function chat.context(uuid, uuid, text) is
+    'The ConciergeContext: {contractor{id, name, features, action_items}, general{top_docs}, event{id, slug, title, time_zone, clock, status,
+now_sessions, next60_sessions, sponsor_shortlist}}, at most 12 items a facet, sessions and sponsors best first with score and why. The
+question, when given, brings what it names forward. Errors: 22004 null, QC201 event, QC202 contractor, QC405 someone else''s.';
+
+grant execute on function chat.context(uuid, uuid, text) to concierge_app;

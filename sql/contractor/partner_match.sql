@@ -1,0 +1,32 @@
+create or replace function contractor.partner_match(contractor_id uuid, "limit" int default 12)
+    returns table (partner_id uuid, key text, name text, category text, description text, score double precision, why jsonb)
+    language plpgsql stable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_contractor contractor.contractors := contractor.require(contractor_id);
+begin
+    return query
+        select p.partner_id, p.key::text, p.name, p.category, p.description, w.score,
+            (select jsonb_agg(jsonb_build_object('signal', e.signal, 'value', round(e.value::numeric, 3), 'weight', e.weight,
+                'adds', round((e.value * e.weight)::numeric, 3)) order by e.value * e.weight desc, e.signal)
+             from (values ('goal', v.goal, 0.4), ('similarity', v.likeness, 0.3), ('region', v.region, 0.3)) as e (signal, value, weight)
+             where e.value > 0)
+        from contractor.strategic_partners as p
+        cross join lateral (
+            select
+                case when v_contractor.goal = any (p.goals) then 1 else 0 end::double precision as goal,
+                coalesce(greatest(1 - (v_contractor.embedding operator(extensions.<=>) p.embedding), 0), 0) as likeness,
+                event.match_listed(v_contractor.region, p.regions)::double precision as region
+        ) as v
+        cross join lateral (select 0.4 * v.goal + 0.3 * v.likeness + 0.3 * v.region as score) as w
+        order by w.score desc, p.name, p.partner_id
+        limit partner_match."limit";
+end
+$$;
+
+comment on function contractor.partner_match(uuid, int) is
+    'Partners a contractor could work with, best first: goal 0.4, likeness of texts 0.3, region 0.3, with score in [0,1] and why.
+Errors: 22004 null, QC202 unknown contractor.';
+
+grant execute on function contractor.partner_match(uuid, int) to concierge_app;

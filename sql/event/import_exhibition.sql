@@ -1,0 +1,116 @@
+-- Everything about an event that a schedule file does not say: who pays, who is there. Re-run = update, by key.
+create or replace function event.import_exhibition(event_id uuid, document jsonb)
+    returns jsonb
+    language plpgsql volatile security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    v_event    event.events;
+    v_unknown  text;
+    v_counts   jsonb := '{}';
+    v_count    bigint;
+begin
+    perform access.require_role('organizer');
+    v_event := event.require(import_exhibition.event_id);
+    if jsonb_typeof(import_exhibition.document) is distinct from 'object' then
+        perform access.refuse('QC205', 'the exhibition is not a JSON object', 'It has the keys sponsors, rooms, partners, contractors and attendees, each an array.');
+    end if;
+
+    insert into event.event_sponsors as s (tenant_id, event_id, key, name, tier, booth, booth_zone, topics, offers, description, url, embedding)
+    select v_event.tenant_id, v_event.event_id, i.key, i.name, i.tier, i.booth, i.booth_zone, event.lower_words(i.topics), coalesce(i.offers, '[]'),
+        i.description, i.url, model.embed_offline(concat_ws(' ', array_to_string(i.topics, ' '), i.description, i.offers #>> '{}'))
+    from jsonb_to_recordset(event.json_array(import_exhibition.document -> 'sponsors', 'sponsors')) as i (
+        key text, name text, tier text, booth text, booth_zone text, topics text[], offers jsonb, description text, url text)
+    on conflict (event_id, key) do update
+        set name = excluded.name, tier = excluded.tier, booth = excluded.booth, booth_zone = excluded.booth_zone, topics = excluded.topics,
+            offers = excluded.offers, description = excluded.description, url = excluded.url, embedding = excluded.embedding
+        where (s.name, s.tier, s.booth, s.booth_zone, s.topics, s.offers, s.description, s.url) is distinct from
+            (excluded.name, excluded.tier, excluded.booth, excluded.booth_zone, excluded.topics, excluded.offers, excluded.description, excluded.url);
+    get diagnostics v_count = row_count;
+    v_counts := v_counts || jsonb_build_object('sponsors', v_count);
+
+    insert into event.rooms as r (event_id, tenant_id, name, zone)
+    select v_event.event_id, v_event.tenant_id, i.name, i.zone
+    from jsonb_to_recordset(event.json_array(import_exhibition.document -> 'rooms', 'rooms')) as i (name text, zone text)
+    on conflict (event_id, name) do update set zone = excluded.zone where r.zone is distinct from excluded.zone;
+    get diagnostics v_count = row_count;
+    v_counts := v_counts || jsonb_build_object('rooms', v_count)
+        || contractor.import_contractors(import_exhibition.document);
+
+    select min(a.key) into v_unknown
+    from jsonb_array_elements_text(event.json_array(import_exhibition.document -> 'attendees', 'attendees')) as a (key)
+    where not exists (select from contractor.contractors as c where c.tenant_id = v_event.tenant_id and c.key = a.key);
+    if v_unknown is not null then
+        perform access.refuse('QC202', format('there is no contractor "%s"', v_unknown), 'Every attendee is named among the contractors, here or in an earlier import.');
+    end if;
+    insert into event.event_attendees (event_id, contractor_id, tenant_id)
+    select v_event.event_id, c.contractor_id, v_event.tenant_id
+    from contractor.contractors as c
+    where c.tenant_id = v_event.tenant_id
+        and c.key in (select jsonb_array_elements_text(event.json_array(import_exhibition.document -> 'attendees', 'attendees')))
+    on conflict do nothing;
+    get diagnostics v_count = row_count;
+    return v_counts || jsonb_build_object('attendees', v_count);
+end
+$$;
+
+comment on function event.import_exhibition(uuid, jsonb) is
+    'Adds or updates an event''s sponsors, room zones and attendees and the tenant''s partners and contractors, from an object with the arrays
+sponsors, rooms, partners, contractors, attendees (keys of contractors). Returns how many rows of each were written. Errors: QC201 event,
+QC202 an attendee who is no contractor, QC204 or QC205 malformed, QC405 not an organizer, 23502 or 23514 a field missing or out of range.';
+
+grant execute on function event.import_exhibition(uuid, jsonb) to concierge_app;
+
+create or replace function contractor.import_contractors(document jsonb)
+    returns jsonb
+    language plpgsql volatile security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_tenant_id   uuid := access.tenant_id();
+    v_partners    bigint;
+    v_contractors bigint;
+begin
+    perform access.require_role('organizer');
+
+    insert into contractor.strategic_partners as p (tenant_id, key, name, category, goals, regions, topics, description, embedding)
+    select v_tenant_id, i.key, i.name, i.category, event.lower_words(i.goals), event.lower_words(i.regions), event.lower_words(i.topics), i.description,
+        model.embed_offline(concat_ws(' ', i.category, array_to_string(i.topics, ' '), array_to_string(i.goals, ' '), i.description))
+    from jsonb_to_recordset(event.json_array(document -> 'partners', 'partners')) as i (
+        key text, name text, category text, goals text[], regions text[], topics text[], description text)
+    on conflict (tenant_id, key) do update
+        set name = excluded.name, category = excluded.category, goals = excluded.goals, regions = excluded.regions, topics = excluded.topics,
+            description = excluded.description, embedding = excluded.embedding
+        where (p.name, p.category, p.goals, p.regions, p.topics, p.description)
+            is distinct from (excluded.name, excluded.category, excluded.goals, excluded.regions, excluded.topics, excluded.description);
+    get diagnostics v_partners = row_count;
+
+    -- A contractor signs in as the person whose subject is their key, once there is one.
+    insert into contractor.contractors as c (tenant_id, person_id, key, name, company, goal, role, revenue_band, team_size, region,
+        tech_stack, preferred_tracks, profile, embedding)
+    select v_tenant_id, (select p.person_id from access.people as p where p.tenant_id = v_tenant_id and p.subject = i.key),
+        i.key, i.name, i.company, lower(i.goal), lower(i.role), lower(i.revenue_band), i.team_size, lower(i.region),
+        event.lower_words(i.tech_stack), event.lower_words(i.preferred_tracks), i.profile,
+        model.embed_offline(concat_ws(' ', i.goal, array_to_string(i.tech_stack, ' '), i.profile))
+    from jsonb_to_recordset(event.json_array(document -> 'contractors', 'contractors')) as i (
+        key text, name text, company text, goal text, role text, revenue_band text, team_size int, region text,
+        tech_stack text[], preferred_tracks text[], profile text)
+    on conflict (tenant_id, key) do update
+        set person_id = coalesce(excluded.person_id, c.person_id), name = excluded.name, company = excluded.company, goal = excluded.goal,
+            role = excluded.role, revenue_band = excluded.revenue_band, team_size = excluded.team_size, region = excluded.region,
+            tech_stack = excluded.tech_stack, preferred_tracks = excluded.preferred_tracks, profile = excluded.profile,
+            embedding = excluded.embedding, updated_at = now()
+        where (c.person_id, c.name, c.company, c.goal, c.role, c.revenue_band, c.team_size, c.region, c.tech_stack, c.preferred_tracks, c.profile)
+            is distinct from (coalesce(excluded.person_id, c.person_id), excluded.name, excluded.company, excluded.goal, excluded.role,
+                excluded.revenue_band, excluded.team_size, excluded.region, excluded.tech_stack, excluded.preferred_tracks, excluded.profile);
+    get diagnostics v_contractors = row_count;
+    return jsonb_build_object('partners', v_partners, 'contractors', v_contractors);
+end
+$$;
+
+comment on function contractor.import_contractors(jsonb) is
+    'Adds or updates the tenant''s partners and contractors from an object with the arrays partners and contractors; returns how many rows of each
+were written. Errors: QC204 malformed, QC405 not an organizer, 23502 or 23514 a field missing or out of range.';
+
+grant execute on function contractor.import_contractors(jsonb) to concierge_app;
