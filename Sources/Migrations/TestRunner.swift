@@ -1,0 +1,94 @@
+import Glibc
+import Postgres
+
+/// Runs `Tests/sql` against a server. Prints nothing: it tells its caller about each file as it ends.
+public struct TestRunner {
+    public struct Options {
+        /// How many files at once.
+        public var jobs = 2
+        /// How long one file may take.
+        public var timeout = Duration.seconds(300)
+        /// The setting `test.project`.
+        public var projectFolder: String
+        /// The setting `test.data`: where data beside the project lies, if anywhere.
+        public var dataFolder: String?
+        /// Reads a file of a data directive, unpacked; nil when it is not at hand.
+        public var readData: (_ path: String) throws -> String? = { _ in nil }
+
+        public init(projectFolder: String) { self.projectFolder = projectFolder }
+    }
+
+    public let project: Project
+    public let target: Target
+    public var options: Options
+
+    public init(_ project: Project, _ target: Target, _ options: Options) {
+        self.project = project
+        self.target = target
+        self.options = options
+    }
+
+    /// The test files of a project, as paths relative to `Tests/sql`; the `_setup` folder holds none.
+    public static func files(of root: String) throws -> [String] {
+        try filesBelow(root + "/Tests/sql", suffix: ".sql").filter { !$0.hasPrefix("_setup/") }
+    }
+
+    /// Runs the files, then checks every PL/pgSQL function if asked to; each report is handed over as it is made.
+    public func run(_ names: [String], checkFunctions: Bool, report: (TestReport) -> Void) throws {
+        let admin = try target.inDatabase("postgres").connect(as: "concierge test")
+        let template = TestTemplate(project: project, target: target, admin: admin)
+        let templateName = try template.prepare()
+
+        var waiting: [TestFile] = []
+        for name in names {
+            do {
+                waiting.append(try TestFile(root: project.root, name: name))
+            } catch let refusal as Refusal {
+                var collector = TAPCollector()
+                for problem in refusal.problems {
+                    collector.add(TestProblem(line: problem.line ?? 1, message: problem.message))
+                }
+                report(TestReport(name: name, path: "Tests/sql/" + name, duration: .zero, collector))
+            }
+        }
+        let lanes = try (0..<min(options.jobs, max(waiting.count, 1))).map { _ in
+            try TestLane(target, template: templateName, options)
+        }
+        waiting.reverse()
+        var number = 0
+        while true {
+            for lane in lanes where lane.isIdle {
+                guard let file = waiting.popLast() else { break }
+                number += 1
+                try lane.begin(file, database: template.throwAwayName(number))
+            }
+            let busy = lanes.filter { !$0.isIdle }
+            if busy.isEmpty { break }
+            for lane in try ready(busy) {
+                if let done = try lane.advance() { report(done) }
+            }
+        }
+        if checkFunctions {
+            let name = template.throwAwayName(number + 1)
+            try admin.execute(script: "create database \(name) template \(templateName)")
+            defer { _ = try? admin.execute(script: "drop database \(name) with (force)") }
+            report(try FunctionCheck.run(target.inDatabase(name)))
+        }
+    }
+
+    /// Waits until at least one lane can go on (poll(2)), and stops those that take too long.
+    private func ready(_ lanes: [TestLane]) throws -> [TestLane] {
+        var descriptors = lanes.map { lane in
+            pollfd(
+                fd: lane.wait?.socket ?? -1, events: Int16(lane.wait?.toWrite == true ? POLLOUT : POLLIN), revents: 0)
+        }
+        // A lane without a socket has lost its connection, and learns of it when it goes on.
+        let hasLost = descriptors.contains { $0.fd < 0 }
+        let count = poll(&descriptors, nfds_t(descriptors.count), hasLost ? 0 : 1000)
+        guard count >= 0 || errno == EINTR else { throw FileError(path: "poll", code: errno) }
+        for lane in lanes {
+            if let deadline = lane.deadline, deadline < .now { lane.interrupt() }
+        }
+        return zip(lanes, descriptors).filter { $1.revents != 0 || $1.fd < 0 }.map(\.0)
+    }
+}

@@ -1,0 +1,116 @@
+import Migrations
+
+/// How test results are shown.
+enum TestFormat: String { case pretty, tap, junit }
+
+/// One line a file; below it what failed and what was skipped.
+func pretty(_ report: TestReport) -> [String] {
+    let count = report.assertions.count
+    let verdict = report.failed > 0 ? "FAILED" : report.skippedAll != nil ? "skipped" : "ok"
+    var lines = [Terminal.row(report.name, "\(count) in \(report.duration.brief), \(verdict)")]
+    if let reason = report.skippedAll { lines.append("  skipped: \(reason)") }
+    for assertion in report.assertions {
+        switch assertion.verdict {
+        case .passed:
+            break
+        case .failed:
+            lines.append("  \(place(report, assertion.line))not ok: \(assertion.sentence)")
+            lines += assertion.diagnostics.map { "      \($0)" }
+        case .skipped(let reason):
+            lines.append("  skipped: \(reason)\(assertion.sentence.isEmpty ? "" : " (\(assertion.sentence))")")
+        case .todo(let reason):
+            lines.append("  to do: \(assertion.sentence): \(reason)")
+        }
+    }
+    for problem in report.problems {
+        let parts = problem.message.split(separator: "\n")
+        lines.append("  \(place(report, problem.line))\(parts.first ?? "")")
+        lines += parts.dropFirst().map { "      \($0)" }
+    }
+    return lines
+}
+
+/// `file:line: `, or nothing when the report is of no file.
+private func place(_ report: TestReport, _ line: Int) -> String {
+    report.path.hasSuffix(".sql") ? "\(report.path):\(line): " : ""
+}
+
+/// The Test Anything Protocol, numbered through.
+func tap(_ report: TestReport, counter: inout Int) -> [String] {
+    var lines: [String] = []
+    for assertion in report.assertions {
+        counter += 1
+        let name = "\(counter) - \(report.name): \(assertion.sentence)"
+        switch assertion.verdict {
+        case .passed: lines.append("ok \(name)")
+        case .failed: lines.append("not ok \(name)")
+        case .skipped(let reason): lines.append("ok \(name) # SKIP \(reason)")
+        case .todo(let reason): lines.append("not ok \(name) # TODO \(reason)")
+        }
+        if assertion.verdict == .failed {
+            lines.append("# \(place(report, assertion.line))")
+            lines += assertion.diagnostics.map { "# \($0)" }
+        }
+    }
+    for problem in report.problems {
+        counter += 1
+        let parts = problem.message.split(separator: "\n")
+        lines.append("not ok \(counter) - \(report.name):\(problem.line): \(parts.first ?? "")")
+        lines += parts.dropFirst().map { "# \($0)" }
+    }
+    if let reason = report.skippedAll {
+        counter += 1
+        lines.append("ok \(counter) - \(report.name) # SKIP \(reason)")
+    }
+    return lines
+}
+
+/// JUnit's XML, as build servers read it.
+func junit(_ reports: [TestReport]) -> String {
+    var lines = ["<?xml version=\"1.0\" encoding=\"UTF-8\"?>", "<testsuites>"]
+    for report in reports {
+        let seconds = Double(report.duration.milliseconds) / 1000
+        let tests = report.assertions.count + report.problems.count
+        lines.append(
+            "  <testsuite name=\(attribute(report.name)) tests=\"\(tests)\" failures=\"\(report.failed)\" "
+                + "skipped=\"\(report.skipped)\" time=\"\(seconds)\">")
+        for assertion in report.assertions {
+            let open = "    <testcase classname=\(attribute(report.name)) name=\(attribute(assertion.sentence))"
+            switch assertion.verdict {
+            case .passed:
+                lines.append(open + "/>")
+            case .failed:
+                let text = (["\(report.path):\(assertion.line)"] + assertion.diagnostics).joined(separator: "\n")
+                lines.append(open + "><failure message=\(attribute(assertion.sentence))>\(escaped(text))</failure></testcase>")
+            case .skipped(let reason), .todo(let reason):
+                lines.append(open + "><skipped message=\(attribute(reason))/></testcase>")
+            }
+        }
+        for problem in report.problems {
+            let name = attribute("line \(problem.line)")
+            lines.append(
+                "    <testcase classname=\(attribute(report.name)) name=\(name)>"
+                    + "<failure message=\(name)>\(escaped(problem.message))</failure></testcase>")
+        }
+        lines.append("  </testsuite>")
+    }
+    return (lines + ["</testsuites>"]).joined(separator: "\n")
+}
+
+private func attribute(_ text: String) -> String { "\"\(escaped(text))\"" }
+
+/// A text as XML writes it; control characters, which XML cannot hold, become spaces.
+private func escaped(_ text: String) -> String {
+    var result = ""
+    for scalar in text.unicodeScalars {
+        switch scalar {
+        case "&": result += "&amp;"
+        case "<": result += "&lt;"
+        case ">": result += "&gt;"
+        case "\"": result += "&quot;"
+        case _ where scalar.value < 0x20 && scalar != "\n" && scalar != "\t": result += " "
+        default: result.unicodeScalars.append(scalar)
+        }
+    }
+    return result
+}
