@@ -3,7 +3,6 @@
 create or replace function access.clock()
     returns timestamptz
     language sql stable parallel safe
-    set search_path = pg_catalog, pg_temp
 return case
     when pg_has_role(session_user, 'concierge_admin', 'member')
         then coalesce(nullif(current_setting('concierge.clock', true), '')::timestamptz, now())

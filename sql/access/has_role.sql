@@ -2,7 +2,6 @@
 create or replace function access.has_role(variadic wanted text[])
     returns boolean
     language sql stable parallel safe
-    set search_path = pg_catalog, pg_temp
 return (access.me()).roles && wanted;
 
 comment on function access.has_role(text[]) is 'Whether the signed-in person has one of the roles. Errors: QC401, QC402, QC403.';

@@ -1,7 +1,6 @@
 create or replace function access.person_id()
     returns uuid
     language sql stable parallel safe
-    set search_path = pg_catalog, pg_temp
 return (access.me()).person_id;
 
 comment on function access.person_id() is 'The signed-in person. Errors: QC401, QC402, QC403.';

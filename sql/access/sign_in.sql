@@ -21,7 +21,6 @@ grant execute on function access.sign_in(text, boolean) to concierge_app, concie
 create or replace function access.whoami()
     returns jsonb
     language sql stable
-    set search_path = pg_catalog, pg_temp
 return to_jsonb(access.me());
 
 comment on function access.whoami() is 'Who is signed in: {tenant_id, person_id, subject, roles, expires_at}. Errors: QC401, QC402, QC403.';

@@ -2,7 +2,6 @@
 create or replace function access.tenant_id()
     returns uuid
     language sql stable parallel safe
-    set search_path = pg_catalog, pg_temp
 return (access.me()).tenant_id;
 
 comment on function access.tenant_id() is

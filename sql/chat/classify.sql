@@ -3,7 +3,6 @@
 create or replace function chat.normalize(message text)
     returns text
     language sql immutable parallel safe
-    set search_path = pg_catalog, pg_temp
 return extensions.unaccent('extensions.unaccent', lower(btrim(normalize(message, nfkc))));
 
 comment on function chat.normalize(text) is 'A message as patterns read it: lower case, no accents, compatibility forms folded.';
@@ -27,7 +26,6 @@ comment on function chat.best_pattern(text, text) is 'The class or intent whose 
 create or replace function chat.classify(message text)
     returns text
     language sql stable
-    set search_path = pg_catalog, pg_temp
 return case
     when nullif(btrim(message), '') is null then null
     else coalesce(chat.best_pattern(message, 'class'), 'information')
@@ -38,7 +36,6 @@ comment on function chat.classify(text) is 'What a message is: question, request
 create or replace function chat.intent(message text)
     returns text
     language sql stable
-    set search_path = pg_catalog, pg_temp
 return coalesce(chat.best_pattern(message, 'intent'), 'unknown');
 
 comment on function chat.intent(text) is 'What a question is about: now, next, sponsors, action_items, or unknown.';

@@ -66,7 +66,6 @@ comment on function contractor.contractor_id(text) is 'The id of the contractor 
 create or replace function contractor.contractor_features(contractor_id uuid)
     returns contractor.feature_set
     language sql stable
-    set search_path = pg_catalog, pg_temp
 return contractor.features_of(contractor.require(contractor_id));
 
 comment on function contractor.contractor_features(uuid) is
@@ -76,7 +75,6 @@ comment on function contractor.contractor_features(uuid) is
 create or replace function contractor.features(contractor_id uuid)
     returns jsonb
     language sql stable
-    set search_path = pg_catalog, pg_temp
 return to_jsonb(contractor.contractor_features(contractor_id)) - 'embedding';
 
 comment on function contractor.features(uuid) is

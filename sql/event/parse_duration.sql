@@ -2,7 +2,6 @@
 create or replace function event.parse_duration(duration text)
     returns interval
     language sql immutable strict parallel safe
-    set search_path = pg_catalog, pg_temp
 return case
     when duration ~ '^\d{1,3}:[0-5]\d$'             then make_interval(hours => split_part(duration, ':', 1)::int, mins => split_part(duration, ':', 2)::int)
     when duration ~ '^\d{2}:[0-5]\d:[0-5]\d$'       then duration::interval

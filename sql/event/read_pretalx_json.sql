@@ -20,7 +20,6 @@ comment on function event.pretalx_talks(jsonb) is 'Talks of a pretalx document w
 create or replace function event.pretalx_name(document jsonb, list text, reference jsonb)
     returns text
     language sql immutable
-    set search_path = pg_catalog, pg_temp
 return case
     when jsonb_typeof(reference) = 'number' then coalesce((
         select event.json_text(e -> 'name')

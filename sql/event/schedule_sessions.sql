@@ -66,7 +66,6 @@ comment on function event.check_items(event.schedule_item[], text) is 'Refuses (
 create or replace function event.item_end(starts_at timestamptz, ends text, duration text, zone text)
     returns timestamptz
     language sql stable
-    set search_path = pg_catalog, pg_temp
 return coalesce(
     case when duration is null then event.parse_instant(ends, zone) end,
     starts_at + event.parse_duration(duration),

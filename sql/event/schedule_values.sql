@@ -51,7 +51,6 @@ comment on function event.json_object(jsonb, text) is 'The object, or an empty o
 create or replace function event.json_text(value jsonb)
     returns text
     language sql immutable parallel safe
-    set search_path = pg_catalog, pg_temp
 return nullif(btrim(case jsonb_typeof(value)
     when 'object' then coalesce(value ->> 'en', value ->> 'name',
         (select o.value from jsonb_each_text(value) as o where o.value <> '' order by o.key limit 1))

@@ -1,7 +1,6 @@
 create or replace function event.status_at(starts_at timestamptz, ends_at timestamptz, follow_up_days int, at timestamptz)
     returns text
     language sql immutable parallel safe
-    set search_path = pg_catalog, pg_temp
 return case
     when at < starts_at                                                then 'pre_event'
     when at < ends_at                                                  then 'during_event'
