@@ -8,7 +8,7 @@ final class TestLane {
         case creating
         case connecting(Connection.ConnectProgress)
         case running(statement: Int)
-        case dropping
+        case finished
     }
 
     /// What the lane waits for: a socket, and whether it is to be written or read.
@@ -22,7 +22,7 @@ final class TestLane {
 
     // The file under way.
     private var file: TestFile?
-    private var database = ""
+    private(set) var database = ""
     private var session: Connection?
     private var collector = TAPCollector()
     private var began = ContinuousClock.now
@@ -55,9 +55,9 @@ final class TestLane {
 
     var wait: Wait? {
         switch phase {
-        case .idle:
+        case .idle, .finished:
             nil
-        case .creating, .dropping:
+        case .creating:
             admin.socket.map { Wait(socket: $0, toWrite: false) }
         case .connecting(let progress):
             session?.socket.map { socket in
@@ -69,7 +69,8 @@ final class TestLane {
         }
     }
 
-    /// Takes the steps that are possible now; returns the report when the file is done.
+    /// Takes the steps that are possible now; returns the report when the file is done. Its database is then the
+    /// caller's to drop.
     func advance() throws -> TestReport? {
         switch phase {
         case .idle:
@@ -84,12 +85,11 @@ final class TestLane {
             phase = .connecting(progress)
             if case .connected = progress { prepare(session) }
         case .running(let statement):
-            try read(statement)
-        case .dropping:
-            guard try isDone(admin) else { return nil }
-            return finish()
+            read(statement)
+        case .finished:
+            break
         }
-        return nil
+        return finish()
     }
 
     /// Stops a file that takes too long; the statement under way then fails.
@@ -123,34 +123,45 @@ final class TestLane {
 
     /// Sends a statement, or ends the file after the last one or the first error.
     private func start(_ index: Int) {
-        guard let file, let session, !hasFailed, index < file.source.statements.count else { return drop() }
+        guard let file, let session, !hasFailed, index < file.source.statements.count else { return end() }
         phase = .running(statement: index)
         do {
             try session.send(script: file.source.statements[index].text)
         } catch {
             fail(line: file.source.statements[index].line, "\(error)")
-            drop()
+            end()
         }
     }
 
-    private func read(_ index: Int) throws {
+    private func read(_ index: Int) {
         guard let file, let session else { return }
         let statement = file.source.statements[index]
         do {
             _ = try session.flush()
             try session.consumeInput()
-            while !session.isBusy {
+        } catch {
+            fail(statement, error)
+            return end()
+        }
+        while !session.isBusy {
+            do {
                 guard let rows = try session.nextResult() else { return start(index + 1) }
                 guard rows.hasColumns, rows.columns.count == 1 else { continue }
                 for row in rows {
                     if let value = row[0] { collector.take(value, line: statement.line) }
                 }
+            } catch {
+                fail(statement, error)
             }
-        } catch let error as PostgresError {
-            let late = isLate ? "stopped after \(options.timeout)\n" : ""
-            fail(line: statement.line(at: error.position), "\(late)\(error)\nSTATEMENT: \(statement.headline)")
-            if !session.isOpen { drop() }
         }
+    }
+
+    private func fail(_ statement: Statement, _ error: any Error) {
+        // A lost connection complains several times; the first time says why.
+        guard !hasFailed else { return }
+        let late = isLate ? "stopped after \(options.timeout)\n" : ""
+        let line = statement.line(at: (error as? PostgresError)?.position)
+        fail(line: line, "\(late)\(error)\nSTATEMENT: \(statement.headline)")
     }
 
     private func fail(line: Int, _ message: String) {
@@ -158,20 +169,16 @@ final class TestLane {
         collector.add(TestProblem(line: line, message: message))
     }
 
-    private func drop() {
+    private func end() {
         session?.close()
         session = nil
-        phase = .dropping
-        do {
-            try admin.send(script: "drop database \(database) with (force)")
-        } catch {
-            fail(line: 1, "\(error)")
-        }
+        phase = .finished
     }
 
+    /// The report, once the file has come to its end.
     private func finish() -> TestReport? {
+        guard case .finished = phase, let file else { return nil }
         phase = .idle
-        guard let file else { return nil }
         collector.finish(lastLine: file.source.statements.last?.line ?? 1)
         return TestReport(
             name: file.name, path: file.source.path, duration: began.duration(to: .now), collector)

@@ -54,6 +54,7 @@ public struct TestRunner {
         let lanes = try (0..<min(options.jobs, max(waiting.count, 1))).map { _ in
             try TestLane(target, template: templateName, options)
         }
+        let sweeper = TestSweeper(try target.inDatabase("postgres").connect(as: "concierge test"))
         waiting.reverse()
         var number = 0
         while true {
@@ -64,10 +65,14 @@ public struct TestRunner {
             }
             let busy = lanes.filter { !$0.isIdle }
             if busy.isEmpty { break }
-            for lane in try ready(busy) {
-                if let done = try lane.advance() { report(done) }
+            for lane in try ready(busy, sweeper) {
+                guard let done = try lane.advance() else { continue }
+                sweeper.take(lane.database)
+                report(done)
             }
+            try sweeper.advance()
         }
+        try sweeper.finish()
         if checkFunctions {
             let name = template.throwAwayName(number + 1)
             try admin.execute(script: "create database \(name) template \(templateName)")
@@ -77,13 +82,14 @@ public struct TestRunner {
     }
 
     /// Waits until at least one lane can go on (poll(2)), and stops those that take too long.
-    private func ready(_ lanes: [TestLane]) throws -> [TestLane] {
+    private func ready(_ lanes: [TestLane], _ sweeper: TestSweeper) throws -> [TestLane] {
         var descriptors = lanes.map { lane in
             pollfd(
                 fd: lane.wait?.socket ?? -1, events: Int16(lane.wait?.toWrite == true ? POLLOUT : POLLIN), revents: 0)
         }
+        descriptors.append(pollfd(fd: sweeper.socket ?? -1, events: Int16(POLLIN), revents: 0))
         // A lane without a socket has lost its connection, and learns of it when it goes on.
-        let hasLost = descriptors.contains { $0.fd < 0 }
+        let hasLost = descriptors.dropLast().contains { $0.fd < 0 }
         let count = poll(&descriptors, nfds_t(descriptors.count), hasLost ? 0 : 1000)
         guard count >= 0 || errno == EINTR else { throw FileError(path: "poll", code: errno) }
         for lane in lanes {
