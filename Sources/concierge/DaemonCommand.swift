@@ -1,0 +1,25 @@
+import Daemon
+import Glibc
+import Migrations
+
+/// `concierge daemon`: performs what the database asks for.
+let daemonCommands = [
+    Command(
+        words: ["daemon"],
+        summary: "Waits for work in the database and performs it, until SIGTERM. Logs to standard error."
+    ) { invocation in
+        try Daemon.run(Configuration(conninfo: target(invocation).conninfo, environment: wholeEnvironment()))
+    }
+]
+
+/// Every environment variable.
+func wholeEnvironment() -> [String: String] {
+    var variables: [String: String] = [:]
+    var next = environ
+    while let entry = next.pointee {
+        let words = String(cString: entry).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        if words.count == 2 { variables[String(words[0])] = String(words[1]) }
+        next += 1
+    }
+    return variables
+}
