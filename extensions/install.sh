@@ -24,6 +24,7 @@ clean_up() {
     [[ -z $own_cluster_conf ]] || rm -f "$own_cluster_conf"
 }
 trap clean_up EXIT
+trap 'say "install.sh: line $LINENO failed: $BASH_COMMAND" >&2' ERR
 
 
 # --- What is here ----------------------------------------------------------------------------------------
@@ -34,7 +35,7 @@ version_of() { dpkg-query --show --showformat='${Version}' "$1"; }
 
 installed_server_major() {
     dpkg-query --show --showformat='${db:Status-Status} ${Package}\n' 'postgresql-[0-9]*' 2>/dev/null |
-        sed -n 's/^installed postgresql-\([0-9]\{1,\}\)$/\1/p' | sort -n | tail -n 1
+        sed -n 's/^installed postgresql-\([0-9]\{1,\}\)$/\1/p' | sort -n | tail -n 1 || true
 }
 
 default_server_major() {
@@ -194,7 +195,7 @@ install_pgvector() {
             if grep -q NO_PUBKEY "$scratch/log"; then
                 say "note: the debian-archive-keyring here does not know the key of suite $suite, so it is not used"
             else
-                say "note: the index of suite $suite could not be read"
+                say "note: the index of suite $suite could not be read; apt says: $(grep -m 1 '^E:' "$scratch/log")"
             fi
             continue
         fi
