@@ -4,7 +4,8 @@ import Postgres
 /// The whole command line: words in, lines out, an exit code.
 enum CommandLineTool {
     /// In the order of the overview.
-    static let commands: [Command] = devCommands + migrateCommands + testCommands + daemonCommands
+    static let commands: [Command] = 
+        devCommands + migrateCommands + testCommands + daemonCommands + loadCommands + askCommands + doctorCommands
 
     /// Parses and runs; says what went wrong; returns 0 done, 1 failed, 2 used wrongly.
     static func run(_ arguments: [String]) -> Int32 {

@@ -53,7 +53,6 @@ let testCommands = [
 
 /// The files that lie at or below one of the paths; paths are relative to here or to `Tests/sql`.
 private func select(_ paths: [String], _ names: [String]) throws -> [String] {
-    guard !names.isEmpty else { throw Failure("there are no test files", hint: "They belong in Tests/sql.") }
     guard !paths.isEmpty else { return names }
     var chosen: [String] = []
     for path in paths {

@@ -1,0 +1,66 @@
+import Migrations
+import Postgres
+
+/// `concierge ask`: one question, its answer, and where each line of it comes from.
+let askCommands = [
+    Command(
+        words: ["ask"], operands: "\"QUESTION\"", summary: "Asks as a person at an event; citations stand under the answer.",
+        options: [
+            OptionRule("event", "SLUG", "the event; not needed while there is one"),
+            OptionRule("as", "PERSON", "who asks; not needed while there is one"),
+            OptionRule("tenant", "SLUG", "whose event it is; not needed while there is one tenant"),
+            jsonOption,
+        ],
+        run: askOnce)
+]
+
+@Sendable private func askOnce(_ invocation: Invocation) throws -> Int32 {
+    guard invocation.operands.count == 1 else {
+        throw UsageError(message: "one question, in quotes", command: invocation.command)
+    }
+    let connection = try target(invocation).connect(as: "concierge ask")
+    let person = try PersonalSession.find(connection, tenant: invocation["tenant"], subject: invocation["as"])
+    let answer = try Answer.ask(invocation.operands[0], person, event: invocation["event"], connection)
+    if invocation.has("json") { Terminal.say(answer.json) } else { answer.lines.forEach { Terminal.say($0) } }
+    return 0
+}
+
+/// What `chat.ask` said.
+struct Answer {
+    /// The function's result as it came.
+    let json: String
+    /// The text, then one line for each thing it cites.
+    let lines: [String]
+
+    static func ask(
+        _ question: String, _ person: PersonalSession, event: String?, _ connection: Connection
+    ) throws -> Answer {
+        try person.run(connection) {
+            let slug = try event ?? onlyEvent(connection)
+            let reply = try connection.query(
+                "select chat.ask($1, event.event_id($2), (contractor.own_ids())[1])",
+                [Parameter(question), Parameter(slug)]
+            ).scalar ?? "{}"
+            let text = try connection.query("select $1::jsonb ->> 'answer'", [Parameter(reply)]).scalar ?? ""
+            let citations = try connection.query(
+                """
+                select c ->> 'n' as n, c ->> 'kind' as kind, c ->> 'id' as id, c ->> 'url' as url
+                from jsonb_array_elements($1::jsonb -> 'citations') c
+                """, [Parameter(reply)])
+            let sources = citations.map { row in
+                "  [\(row["n"] ?? "")] " + ["kind", "id", "url"].compactMap { row[$0] }.joined(separator: " ")
+            }
+            return Answer(json: reply, lines: [text] + (sources.isEmpty ? [] : [""] + sources))
+        }
+    }
+
+    private static func onlyEvent(_ connection: Connection) throws -> String {
+        let slugs = try connection.query("select slug from event.events order by slug limit 2")
+        guard slugs.count == 1, let slug = slugs[0][0] else {
+            throw Failure(
+                slugs.isEmpty ? "there is no event" : "there is more than one event",
+                hint: slugs.isEmpty ? "Load one: concierge load schedule FILE." : "Name it with --event SLUG.")
+        }
+        return slug
+    }
+}
