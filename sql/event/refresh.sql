@@ -44,29 +44,6 @@ comment on function event.refresh_sessions() is 'Refreshes both materialized vie
 
 grant execute on function event.refresh_sessions() to concierge_worker, concierge_admin;
 
--- The session lock comes first and in a transaction of its own: taken inside the refreshing one, its snapshot would be
--- older than the lock, and two refreshes would collide on the unique index. Whoever finds the lock taken leaves: the
--- marks stay, and the next look finds them.
-create or replace procedure event.refresh()
-    language plpgsql
-as $$
-begin
-    if not pg_catalog.pg_try_advisory_lock(pg_catalog.hashtext('concierge'), pg_catalog.hashtext('event.refresh')) then
-        return;
-    end if;
-    commit;
-    set transaction isolation level repeatable read;
-    perform event.refresh_sessions();
-    commit;
-    perform pg_catalog.pg_advisory_unlock(pg_catalog.hashtext('concierge'), pg_catalog.hashtext('event.refresh'));
-end
-$$;
-
-comment on procedure event.refresh() is
-    'Refreshes the session caches, outside any transaction: call event.refresh(). Returns at once when another refresh runs.';
-
-grant execute on procedure event.refresh() to concierge_worker, concierge_admin;
-
 create or replace function event.refresh_due_in()
     returns double precision
     language sql stable security definer
@@ -84,3 +61,35 @@ end;
 comment on function event.refresh_due_in() is 'Seconds until the session caches want a refresh: 0 while a mark is visible or none was ever made.';
 
 grant execute on function event.refresh_due_in() to concierge_worker, concierge_admin;
+
+-- The session lock comes first and in a transaction of its own: taken inside the refreshing one, its snapshot would be
+-- older than the lock, and two refreshes would collide on the unique index. Whoever finds the lock taken leaves: the
+-- marks stay, and the next look finds them.
+drop procedure if exists event.refresh();
+create or replace procedure event.refresh(only_when_due boolean default false)
+    language plpgsql
+as $$
+begin
+    if not pg_catalog.pg_try_advisory_lock(pg_catalog.hashtext('concierge'), pg_catalog.hashtext('event.refresh')) then
+        return;
+    end if;
+    if not only_when_due or event.refresh_due_in() operator(pg_catalog.<=) 0 then
+        commit;
+        set transaction isolation level repeatable read;
+        perform event.refresh_sessions();
+        commit;
+    end if;
+    perform pg_catalog.pg_advisory_unlock(pg_catalog.hashtext('concierge'), pg_catalog.hashtext('event.refresh'));
+end
+$$;
+
+comment on procedure event.refresh(boolean) is
+    'Refreshes the session caches, outside any transaction: call event.refresh(). Returns at once when another refresh runs, and with
+only_when_due when there is nothing to refresh.';
+
+grant execute on procedure event.refresh(boolean) to concierge_worker, concierge_admin;
+
+-- The daemon learns of it here.
+insert into queue.refresh as r (name, channel, due_function, call)
+values ('event_sessions', 'event_refresh', 'event.refresh_due_in()', 'call event.refresh(only_when_due => true)')
+on conflict (name) do update set channel = excluded.channel, due_function = excluded.due_function, call = excluded.call;
