@@ -23,8 +23,9 @@ bench: setup build      ## every figure we claim, beside a peer's
 	@$(concierge) dev up
 	@bench/run
 
+# The Swift libraries go into the file: it runs where there is no Swift, and where a unit may not read the toolchain.
 build: need-swift       ## the concierge command, in .build/release
-	@.ci/step 'concierge, release build' swift build -c release --product concierge
+	@.ci/step 'concierge, release build' swift build -c release --static-swift-stdlib --product concierge
 
 setup:                  ## PostgreSQL, its extensions and the headers, as Debian packages
 	@extensions/install.sh
