@@ -57,7 +57,8 @@ $$;
 create function test.add_session(tenant text, title text, starts timestamptz, ends timestamptz, track text default 'Tools', room text default 'Red')
     returns uuid language sql as $$
     insert into event.event_speakers (tenant_id, event_id, source_key, session_title, session_start, session_end, track, room, embedding)
-    select e.tenant_id, e.event_id, title, title, starts, ends, track, room, model.embed_offline(title)
+    select e.tenant_id, e.event_id, add_session.title, add_session.title, starts, ends, add_session.track, add_session.room,
+        model.embed_offline(add_session.title)
     from event.events as e join access.tenants as t using (tenant_id) where t.slug = tenant and e.slug = 'fair'
     returning session_id
 $$;
