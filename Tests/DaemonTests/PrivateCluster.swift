@@ -74,9 +74,8 @@ final class PrivateCluster: Sendable {
         posix_spawn_file_actions_init(&files)
         defer { posix_spawn_file_actions_destroy(&files) }
         for descriptor in 0...2 { posix_spawn_file_actions_addopen(&files, Int32(descriptor), "/dev/null", O_RDWR, 0) }
-        posix_spawn_file_actions_addchdir_np(&files, "/")
 
-        var arguments = (["env"] + command).map { strdup($0) } + [nil]
+        var arguments = (["env", "-C", "/"] + command).map { strdup($0) } + [nil]
         defer { arguments.forEach { free($0) } }
         var pid: pid_t = 0
         var status: Int32 = 0
