@@ -66,6 +66,7 @@ public struct Runner {
     @discardableResult
     public func apply() throws -> Plan {
         let connection = try target.connect()
+        try Runner.guardAgainstDeath(connection)
         try MigrationLock.take(connection, patience: patience) { progress(.waiting(for: $0)) }
         defer { MigrationLock.release(connection) }
 
@@ -131,7 +132,14 @@ public struct Runner {
         try connection.transaction(body)
         // What a file set for the session must not reach the next one. The advisory lock stays.
         try connection.execute(script: "reset session authorization; reset role; reset all")
+        try Runner.guardAgainstDeath(connection)
         progress(.finished(name, began.duration(to: .now)))
+    }
+
+    /// Has the server look now and then whether this process still lives, so that a killed migrator's statement, and with
+    /// it the lock, ends in seconds rather than when the statement does.
+    private static func guardAgainstDeath(_ connection: Connection) throws {
+        try connection.execute(script: "set client_connection_check_interval = '2s'")
     }
 
     /// Ends whatever role the files took on, so that the ledger is written by the migrator itself.

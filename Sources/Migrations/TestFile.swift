@@ -20,7 +20,8 @@ struct DataDirective: Hashable, Sendable {
     let line: Int
 
     static func all(in text: String) -> [DataDirective] {
-        text.split(separator: "\n", omittingEmptySubsequences: false).enumerated().compactMap { index, line in
+        let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+        return lines.enumerated().compactMap { index, line in
             let words = line.split(separator: " ")
             guard words.count == 5, words[0] == "--", words[1] == "data:", words[3] == "into" else { return nil }
             return DataDirective(path: String(words[2]), table: String(words[4]), line: index + 1)

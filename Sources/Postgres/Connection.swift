@@ -133,6 +133,7 @@ public final class Connection {
     }
 
     /// Runs the body in a transaction: committed when it returns, rolled back when it throws. The body's error wins.
+    @discardableResult
     public func transaction<Result>(begin: String = "begin", _ body: () throws -> Result) throws -> Result {
         try execute(script: begin)
         do {

@@ -58,4 +58,10 @@ public struct Notification: Hashable, Sendable {
     public let payload: String
     /// The server process of the session that sent it.
     public let sender: Int32
+
+    public init(channel: String, payload: String, sender: Int32) {
+        self.channel = channel
+        self.payload = payload
+        self.sender = sender
+    }
 }

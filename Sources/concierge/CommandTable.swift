@@ -56,7 +56,7 @@ struct Invocation {
 
 /// Options every command understands.
 let commonOptions = [
-    OptionRule("database", "URI", "the database, as libpq understands it; else PGHOST, PGSERVICE, …; else the dev cluster"),
+    OptionRule("database", "URI", "as libpq understands it; else PGHOST, PGSERVICE, …; else the dev cluster"),
     OptionRule("help", nil, "show this help"),
 ]
 

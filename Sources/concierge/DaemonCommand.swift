@@ -6,7 +6,7 @@ import Migrations
 let daemonCommands = [
     Command(
         words: ["daemon"],
-        summary: "Waits for work in the database and performs it, until SIGTERM. Logs to standard error."
+        summary: "Performs the work the database asks for, until SIGTERM; logs to stderr."
     ) { invocation in
         try Daemon.run(Configuration(conninfo: target(invocation).conninfo, environment: wholeEnvironment()))
     }

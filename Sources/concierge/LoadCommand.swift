@@ -5,7 +5,7 @@ import Postgres
 let loadCommands = [
     Command(
         words: ["load", "schedule"], operands: "FILE ...",
-        summary: "Imports schedules: frab or pretalx JSON, Pentabarf or frab XML, also as .gz. Again = update.",
+        summary: "Imports schedules (frab, pretalx, Pentabarf; also .gz); again means update.",
         options: [
             OptionRule("event", "SLUG", "the event's short name; overrules the file's, for one file only"),
             OptionRule("time-zone", "ZONE", "such as Europe/Berlin; overrules the file's"),

@@ -5,7 +5,7 @@ import Migrations
 let testCommands = [
     Command(
         words: ["test"], operands: "[PATH ...]",
-        summary: "Runs the files of Tests/sql, all or those below PATH, each in a database of its own.",
+        summary: "Runs the files of Tests/sql, or those below PATH, each in its own database.",
         options: [
             OptionRule("jobs", "N", "files at once; as many as there are processors unless given"),
             OptionRule("format", "FORMAT", "pretty (the default), tap or junit"),
@@ -24,9 +24,12 @@ let testCommands = [
     var options = TestRunner.Options(projectFolder: root)
     options.jobs = try invocation.count("jobs") ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     let dataFolder = environment("CONCIERGE_TEST_DATA") ?? root + "/../shared/data"
-    if fileKind(dataFolder) == .folder {
-        options.dataFolder = dataFolder
-        options.readData = { path in try readText(dataFolder + "/" + path) }
+    let hasData = fileKind(dataFolder) == .folder
+    if hasData { options.dataFolder = dataFolder }
+    // "./x" is a file of the project; anything else is data that may not be at hand.
+    options.readData = { path in
+        if path.hasPrefix("./") { return try readText(root + "/" + path) }
+        return hasData ? try readText(dataFolder + "/" + path) : nil
     }
     let runner = TestRunner(try Project(root: root), try target(invocation), options)
     var reports: [TestReport] = []

@@ -1,4 +1,5 @@
 import Glibc
+import Migrations
 import Postgres
 import TestSupport
 import Testing
@@ -15,7 +16,8 @@ struct ConnectionTests {
         return nil
     }
 
-    @Test func `Values go in and come out as their types`() throws {
+    @Test("Values go in and come out as their types")
+    func valuesRoundTrip() throws {
         try withConnection { connection in
             let rows = try connection.query(
                 "select $1::int i, $2::bigint b, $3::text t, $4::bool f, $5::text[] a, $6::text n, $7::float8 d, length($8::bytea) l",
@@ -36,7 +38,8 @@ struct ConnectionTests {
         }
     }
 
-    @Test func `An error carries every field of the server`() throws {
+    @Test("An error carries every field of the server")
+    func errorFields() throws {
         try withConnection { connection in
             try connection.execute(script: "create table t (id int constraint \"ids are unique\" primary key); insert into t values (1)")
             let error = try #require(failure { try connection.query("insert into t values ($1)", [1]) })
@@ -51,7 +54,8 @@ struct ConnectionTests {
         }
     }
 
-    @Test func `A NUL is refused instead of cutting a text short`() throws {
+    @Test("A NUL is refused instead of cutting a text short")
+    func nulIsRefused() throws {
         try withConnection { connection in
             #expect(failure { try connection.query("select 1\0") }?.sqlState == .characterNotInRepertoire)
             #expect(failure { try connection.query("select $1", ["a\0b"]) }?.sqlState == .characterNotInRepertoire)
@@ -59,15 +63,18 @@ struct ConnectionTests {
         }
     }
 
-    @Test func `A script returns a result for each statement, or its first error`() throws {
+    @Test("A script returns a result for each statement, or its first error")
+    func scriptResults() throws {
         try withConnection { connection in
-            #expect(try connection.execute(script: "select 1; select 2; select 3").map(\.scalar) == ["1", "2", "3"])
+            let results = try connection.execute(script: "select 1; select 2; select 3")
+            #expect(results.map(\.scalar) == ["1", "2", "3"])
             #expect(failure { try connection.execute(script: "select 1; select 1/0; select nope") }?.sqlState == SQLState("22012"))
             #expect(try connection.query("select 1").scalar == "1")
         }
     }
 
-    @Test func `A transaction commits, or rolls back and throws the body's error`() throws {
+    @Test("A transaction commits, or rolls back and throws the body's error")
+    func transactions() throws {
         try withConnection { connection in
             try connection.transaction { try connection.execute(script: "create table t (id int)") }
             struct Mine: Error {}
@@ -86,7 +93,8 @@ struct ConnectionTests {
         }
     }
 
-    @Test func `Notices reach the handler`() throws {
+    @Test("Notices reach the handler")
+    func notices() throws {
         try withConnection { connection in
             var seen: [String] = []
             connection.onNotice = { seen.append("\($0.severity) \($0.message)") }
@@ -95,7 +103,8 @@ struct ConnectionTests {
         }
     }
 
-    @Test func `A notification arrives after commit`() throws {
+    @Test("A notification arrives after commit")
+    func notifications() throws {
         try TestServer.withDatabase { target in
             let listener = try target.connect()
             let sender = try target.connect()
@@ -112,7 +121,8 @@ struct ConnectionTests {
         }
     }
 
-    @Test func `COPY moves rows both ways, and nothing when the body gives up`() throws {
+    @Test("COPY moves rows both ways, and nothing when the body gives up")
+    func copyBothWays() throws {
         try withConnection { connection in
             try connection.execute(script: "create table t (id int, name text)")
             let count = try connection.copyIn("copy t from stdin") { write in
@@ -136,7 +146,8 @@ struct ConnectionTests {
         }
     }
 
-    @Test func `One thread drives many connections without waiting for any`() throws {
+    @Test("One thread drives many connections without waiting for any")
+    func manyConnectionsOneThread() throws {
         try TestServer.withDatabase { target in
             let connections = try (0..<5).map { _ in try Connection.start(target.conninfo, database: target.database) }
             for connection in connections {
@@ -156,7 +167,7 @@ struct ConnectionTests {
                 try connection.send("select pg_sleep(0.3), $1::int as n", [Parameter(index)])
                 while try !connection.flush() { wait(connection, toWrite: true) }
             }
-            #expect(connections.allSatisfy(\.isBusy))
+            #expect(connections.allSatisfy { $0.isBusy })
             for (index, connection) in connections.enumerated() {
                 while connection.isBusy {
                     wait(connection)
@@ -169,7 +180,8 @@ struct ConnectionTests {
         }
     }
 
-    @Test func `A statement can be cancelled`() throws {
+    @Test("A statement can be cancelled")
+    func cancel() throws {
         try withConnection { connection in
             try connection.send("select pg_sleep(60)")
             try connection.cancel()
@@ -179,7 +191,8 @@ struct ConnectionTests {
         }
     }
 
-    @Test func `A lost connection is an error of class 08 or 57, and stays closed`() throws {
+    @Test("A lost connection is an error of class 08 or 57, and stays closed")
+    func lostConnection() throws {
         try withConnection { connection in
             let error = try #require(failure { try connection.query("select pg_terminate_backend(pg_backend_pid())") })
             #expect(error.isConnectionLoss)
@@ -190,17 +203,21 @@ struct ConnectionTests {
         }
     }
 
-    @Test func `A server that cannot be reached is an error, not a hang`() {
+    @Test("A server that cannot be reached is an error, not a hang")
+    func unreachableServer() {
         let error = failure { _ = try Connection.connect("host=/nowhere-at-all dbname=x") }
         #expect(error?.sqlState == .unableToConnect)
         #expect(error?.message.contains("/nowhere-at-all") == true)
         #expect(failure { _ = try Connection.connect("nonsense words") }?.sqlState == .unableToConnect)
     }
 
-    @Test func `Names and values are quoted`() throws {
+    @Test("Names and values are quoted")
+    func quoting() throws {
         try withConnection { connection in
-            #expect(try connection.escapeIdentifier("a\"b") == "\"a\"\"b\"")
-            #expect(try connection.escapeLiteral("it's") == "'it''s'")
+            let name = try connection.escapeIdentifier("a\"b")
+            let value = try connection.escapeLiteral("it's")
+            #expect(name == "\"a\"\"b\"")
+            #expect(value == "'it''s'")
         }
     }
 

@@ -1,5 +1,5 @@
 public import Migrations
-public import Postgres
+import Postgres
 public import Foundation
 import Synchronization
 @testable import concierge
