@@ -51,6 +51,3 @@ comment on column queue.refresh.call         is 'The statement that refreshes, s
 
 alter table queue.job     enable row level security;
 alter table queue.refresh enable row level security;
-
-insert into queue.refresh (name, channel, due_function, call)
-values ('event_sessions', 'event_refresh', 'event.refresh_due_in()', 'call event.refresh()');

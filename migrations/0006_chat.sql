@@ -2,7 +2,8 @@
 set local role concierge_owner;
 
 create table chat.message_patterns (
-    pattern_id  int  generated always as identity primary key,
+    pattern_id  int     generated always as identity primary key,
+    built_in    boolean not null default false,
     facet       text not null check (facet in ('class', 'intent')),
     value       text not null,
     language    text not null,
@@ -13,40 +14,7 @@ create table chat.message_patterns (
                    when 'intent' then value in ('now', 'next', 'sponsors', 'action_items') end)
 );
 comment on table  chat.message_patterns         is 'Regular expressions that decide what a message is (class) and what it is about (intent).';
+comment on column chat.message_patterns.built_in is 'Comes with Concierge and is kept as sql/chat/message_patterns.sql says; others are yours.';
 comment on column chat.message_patterns.pattern is 'POSIX regular expression, matched against the message in lower case and without accents.';
 comment on column chat.message_patterns.weight  is 'How much a match counts; the highest sum wins.';
 alter table chat.message_patterns enable row level security;
-
-insert into chat.message_patterns (facet, value, language, pattern, weight) values
-    ('class',  'question',     'any', '[?？؟]\s*$',                                                                    3),
-    ('class',  'question',     'any', '^\s*¿',                                                                         3),
-    ('class',  'question',     'en',  '^\s*(what|when|where|who|whom|which|why|how|is|are|do|does|did|can|could|should|would|will|any)\M', 2),
-    ('class',  'question',     'de',  '^\s*(was|wann|wo|wer|wen|welche[rsn]?|warum|wie|gibt es|kann|soll)\M',         2),
-    ('class',  'question',     'fr',  '^\s*(que|quoi|quand|ou|qui|quel(le)?s?|pourquoi|comment|est-ce)\M',            2),
-    ('class',  'question',     'es',  '^\s*(que|cuando|donde|quien|cual(es)?|por que|como|hay)\M',                    2),
-    ('class',  'request',      'en',  '^\s*(please\s+)?(remind|book|schedule|create|add|send|show|tell|find|give|list|cancel|move|call|email|set up)\M', 2),
-    ('class',  'request',      'de',  '^\s*(bitte\s+)?(erinnere|buche|zeig|finde|sende|erstelle|lege)\M',              2),
-    ('class',  'request',      'fr',  '^\s*(rappelle|reserve|montre|envoie|cree|ajoute|trouve)',                       2),
-    ('class',  'request',      'es',  '^\s*(recuerdame|reserva|muestra|muestrame|envia|crea|anade|busca)',             2),
-    ('class',  'small_talk',   'any', '^\s*(hi|hello|hey|thanks|thank you|good (morning|evening|afternoon)|bye|hallo|danke|bonjour|merci|hola|gracias)[\s!.,]*$', 4),
-    ('intent', 'now',          'en',  '\m(right now|on now|now|currently|at the moment|happening|going on)\M',         2),
-    ('intent', 'now',          'de',  '\m(jetzt|gerade|momentan|im moment)\M',                                         2),
-    ('intent', 'now',          'fr',  '\m(maintenant|en ce moment|actuellement)\M',                                    2),
-    ('intent', 'now',          'es',  '\m(ahora|en este momento|actualmente)\M',                                       2),
-    ('intent', 'next',         'en',  '\m(next|upcoming|later|soon|after this|coming up|attend|next hour)\M',          3),
-    ('intent', 'next',         'en',  '\m(session|sessions|talk|talks|workshop|workshops|keynote|see|recommend|anything about)\M', 1),
-    ('intent', 'next',         'de',  '\m(als nachstes|nachste[rsn]?|danach|gleich|spater)\M',                         3),
-    ('intent', 'next',         'de',  '\m(vortrag|vortrage|sitzung|ansehen|besuchen)\M',                               1),
-    ('intent', 'next',         'fr',  '\m(prochaine?s?|ensuite|apres|tout a l.heure|suivante?s?)\M',                   3),
-    ('intent', 'next',         'fr',  '\m(conference|conferences|session|seance|voir)\M',                              1),
-    ('intent', 'next',         'es',  '\m(despues|siguientes?|proxim[oa]s?|luego|mas tarde)\M',                        3),
-    ('intent', 'next',         'es',  '\m(charla|charlas|sesion|sesiones|taller|talleres|ver)\M',                      1),
-    ('intent', 'sponsors',     'en',  '\m(sponsors?|exhibitors?|booths?|vendors?|suppliers?|expo floor)\M',            5),
-    ('intent', 'sponsors',     'de',  '\m(sponsor(en)?|aussteller|messestand|stand|stande)\M',                         5),
-    ('intent', 'sponsors',     'fr',  '\m(sponsors?|exposants?|stands?|fournisseurs?)\M',                              5),
-    ('intent', 'sponsors',     'es',  '\m(patrocinador(es)?|expositor(es)?|puestos?|proveedor(es)?)\M',                5),
-    ('intent', 'action_items', 'en',  '\m(action items?|to-?dos?|tasks?|my list|promised|commitments?|follow-?ups?|open items?)\M', 6),
-    ('intent', 'action_items', 'de',  '\m(aufgaben?|to-?dos|erledigen|massnahmen)\M',                                  6),
-    ('intent', 'action_items', 'fr',  '\m(taches?|actions a faire|a faire)\M',                                         6),
-    ('intent', 'action_items', 'es',  '\m(tareas?|pendientes?|acciones)\M',                                            6)
-on conflict (pattern) do nothing;

@@ -1,18 +1,22 @@
--- One sentence a code: what several functions refuse is refused in the same words everywhere.
+-- One sentence a code: what several functions refuse is refused in the same words everywhere. Never immutable: the planner
+-- would run a refusal with constant words ahead of the branch it stands in.
 create or replace function access.refuse(code text, sentence text, hint text default null, detail text default null)
     returns void
-    language plpgsql immutable
+    language plpgsql stable parallel safe
     set search_path = pg_catalog, pg_temp
 as $$
+declare
+    -- A sentence built from a null must not turn the refusal into a complaint about RAISE.
+    v_sentence text := concat(sentence);
 begin
     if hint is null and detail is null then
-        raise exception using errcode = code, message = sentence;
+        raise exception using errcode = code, message = v_sentence;
     elsif detail is null then
-        raise exception using errcode = code, message = sentence, hint = refuse.hint;
+        raise exception using errcode = code, message = v_sentence, hint = refuse.hint;
     elsif hint is null then
-        raise exception using errcode = code, message = sentence, detail = refuse.detail;
+        raise exception using errcode = code, message = v_sentence, detail = refuse.detail;
     end if;
-    raise exception using errcode = code, message = sentence, hint = refuse.hint, detail = refuse.detail;
+    raise exception using errcode = code, message = v_sentence, hint = refuse.hint, detail = refuse.detail;
 end
 $$;
 

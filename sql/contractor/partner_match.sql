@@ -8,10 +8,7 @@ declare
 begin
     return query
         select p.partner_id, p.key::text, p.name, p.category, p.description, w.score,
-            (select jsonb_agg(jsonb_build_object('signal', e.signal, 'value', round(e.value::numeric, 3), 'weight', e.weight,
-                'adds', round((e.value * e.weight)::numeric, 3)) order by e.value * e.weight desc, e.signal)
-             from (values ('goal', v.goal, 0.4), ('similarity', v.likeness, 0.3), ('region', v.region, 0.3)) as e (signal, value, weight)
-             where e.value > 0)
+            event.explain_parts('{goal,similarity,region}', array[v.goal, v.likeness, v.region]::real[], '{0.4,0.3,0.3}')
         from contractor.strategic_partners as p
         cross join lateral (
             select

@@ -58,8 +58,8 @@ return least(greatest(
 comment on function event.match_score(contractor.feature_set, event.tag_set) is
     'How well a session fits a contractor, in [0,1]: the weighted sum of match_signals.';
 
--- Which signals made the score, strongest first.
-create or replace function event.explain_signals(signals real[])
+-- What each part of a score added, strongest first. Also used for sponsors and partners.
+create or replace function event.explain_parts(labels text[], signals real[], weights real[])
     returns jsonb
     language sql immutable parallel safe
 begin atomic
@@ -67,9 +67,17 @@ begin atomic
             'signal', s.label, 'value', round(s.value::numeric, 3), 'weight', round(s.weight::numeric, 2),
             'adds', round((s.value * s.weight)::numeric, 3))
         order by s.value * s.weight desc, s.ordinality), '[]')
-    from unnest(event.match_labels(), signals, event.match_weights()::float4[]) with ordinality as s (label, value, weight, ordinality)
-    where s.value > 0;
+    from unnest(labels, signals, weights) with ordinality as s (label, value, weight, ordinality)
+    where s.value * s.weight > 0;
 end;
+
+comment on function event.explain_parts(text[], real[], real[]) is
+    'Why a score is what it is: array of {signal, value, weight, adds}, strongest first; "adds" sums to the score.';
+
+create or replace function event.explain_signals(signals real[])
+    returns jsonb
+    language sql immutable parallel safe
+return event.explain_parts(event.match_labels(), signals, event.match_weights()::float4[]);
 
 comment on function event.explain_signals(real[]) is
     'Why a score is what it is: array of {signal, value, weight, adds}, strongest first; "adds" sums to the score.';
@@ -79,5 +87,6 @@ grant execute on function event.match_weights()                                 
 grant execute on function event.match_listed(text, text[])                                    to concierge_app;
 grant execute on function event.match_signals(contractor.feature_set, event.tag_set)          to concierge_app;
 grant execute on function event.match_score(contractor.feature_set, event.tag_set)            to concierge_app;
+grant execute on function event.explain_parts(text[], real[], real[])                         to concierge_app;
 grant execute on function event.explain_signals(real[])                                       to concierge_app;
 grant usage on type event.tag_set, contractor.feature_set                                     to concierge_app;
