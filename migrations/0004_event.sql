@@ -224,3 +224,9 @@ create type event.schedule_header as (
     days      jsonb
 );
 comment on type event.schedule_header is 'What a schedule file says of the conference as a whole.';
+
+create type event.schedule as (
+    header event.schedule_header,
+    items  event.schedule_item[]
+);
+comment on type event.schedule is 'A schedule file, read and not yet checked.';

@@ -15,7 +15,9 @@ declare
     v_item       contractor.contractor_action_items;
 begin
     v_answer := access.recall('create_action_item', idempotency_key, jsonb_build_object(
-        'contractor_id', contractor_id, 'event_id', event_id, 'title', title, 'details', details, 'due_at', due_at));
+        'contractor_id', contractor_id, 'event_id', event_id, 'title', title, 'details', details,
+        -- In one zone: the caller's may be another when the call is repeated.
+        'due_at', due_at at time zone 'UTC'));
     if v_answer is not null then
         return v_answer;
     end if;

@@ -1,4 +1,4 @@
-create or replace function contractor.partner_match(contractor_id uuid, "limit" int default 12)
+create or replace function contractor.partner_match(contractor_id uuid, max_items int default 12)
     returns table (partner_id uuid, key text, name text, category text, description text, score double precision, why jsonb)
     language plpgsql stable
     set search_path = pg_catalog, pg_temp
@@ -18,7 +18,7 @@ begin
         ) as v
         cross join lateral (select 0.4 * v.goal + 0.3 * v.likeness + 0.3 * v.region as score) as w
         order by w.score desc, p.name, p.partner_id
-        limit partner_match."limit";
+        limit max_items;
 end
 $$;
 

@@ -13,7 +13,9 @@ declare
     v_follow_up  contractor.follow_ups;
 begin
     v_answer := access.recall('schedule_followup', idempotency_key, jsonb_build_object(
-        'contractor_id', contractor_id, 'event_id', event_id, 'message', message, 'execute_at', execute_at));
+        'contractor_id', contractor_id, 'event_id', event_id, 'message', message,
+        -- In one zone: the caller's may be another when the call is repeated.
+        'execute_at', execute_at at time zone 'UTC'));
     if v_answer is not null then
         return v_answer;
     end if;

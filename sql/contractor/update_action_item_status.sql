@@ -9,7 +9,7 @@ declare
 begin
     select i.* into v_item
     from contractor.contractor_action_items as i
-    where i.action_item_id = update_action_item_status.action_item_id and i.tenant_id = access.tenant_id()
+    where i.action_item_id = update_action_item_status.action_item_id and i.tenant_id = (select access.tenant_id())
     for update;
     if v_item.action_item_id is null then
         perform access.refuse('QC207', format('there is no action item %s', coalesce(action_item_id::text, 'null')),

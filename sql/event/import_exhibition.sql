@@ -8,7 +8,7 @@ as $$
 declare
     v_event    event.events;
     v_unknown  text;
-    v_counts   jsonb := '{}';
+    v_counts   jsonb := '{}'::jsonb;
     v_count    bigint;
 begin
     perform access.require_role('organizer');

@@ -6,7 +6,7 @@ create or replace function event.import_schedule(document text, event_slug text 
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_read   record;
+    v_read   event.schedule;
     v_header event.schedule_header;
     v_items  event.schedule_item[];
     v_slug   text;
@@ -19,7 +19,7 @@ begin
         perform access.refuse('22004', 'a document is required', 'Pass the text of the schedule file.');
     end if;
 
-    select r.header, r.items into v_read from event.read_schedule(document) as r;
+    v_read   := event.read_schedule(document);
     v_header := v_read.header;
     v_items  := v_read.items;
 
@@ -64,7 +64,7 @@ begin
     if v_zone is null then
         perform access.refuse('QC203', 'the schedule names no time zone and its times have no offset', 'Pass time_zone, an IANA name such as ''Europe/Berlin''.');
     end if;
-    return v_zone::access.time_zone;
+    return v_zone::access.time_zone::text;
 exception
     when invalid_parameter_value or check_violation then
         perform access.refuse('QC203', format('"%s" is no time zone this server knows', v_zone), 'Use an IANA name such as ''Europe/Berlin''.');

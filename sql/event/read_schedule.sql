@@ -40,23 +40,25 @@ $$;
 
 comment on function event.parse_xml(text) is 'The document as xml. Errors: QC204 with the line.';
 
-create or replace function event.read_schedule(document text, out header event.schedule_header, out items event.schedule_item[])
+create or replace function event.read_schedule(document text)
+    returns event.schedule
     language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_text text := ltrim(document, E'\uFEFF \t\r\n');
-    v_json jsonb;
-    v_xml  xml;
+    v_text     text := ltrim(document, E'\uFEFF \t\r\n');
+    v_json     jsonb;
+    v_xml      xml;
+    v_schedule event.schedule;
 begin
     if v_text like '<%' then
         v_xml := event.parse_xml(v_text);
         if not xpath_exists('/schedule', v_xml) then
             perform event.refuse_schedule('/', 'the root element is not <schedule>', 'Pentabarf and frab XML begin with <schedule>.');
         end if;
-        header := event.frab_xml_header(v_xml);
-        items  := array(select i from event.frab_xml_items(v_xml) as i);
-        return;
+        v_schedule.header := event.frab_xml_header(v_xml);
+        v_schedule.items  := array(select i from event.frab_xml_items(v_xml) as i);
+        return v_schedule;
     end if;
 
     v_json := event.parse_json(v_text);
@@ -64,15 +66,16 @@ begin
         v_json := jsonb_build_object('talks', v_json);
     end if;
     if v_json #> '{schedule,conference}' is not null then
-        header := event.frab_json_header(v_json);
-        items  := array(select i from event.frab_json_items(v_json) as i);
+        v_schedule.header := event.frab_json_header(v_json);
+        v_schedule.items  := array(select i from event.frab_json_items(v_json) as i);
     elsif v_json ?| array['schedule', 'results', 'talks'] then
-        header := event.pretalx_header(v_json);
-        items  := array(select i from event.pretalx_items(v_json) as i);
+        v_schedule.header := event.pretalx_header(v_json);
+        v_schedule.items  := array(select i from event.pretalx_items(v_json) as i);
     else
         perform access.refuse('QC205', 'the document is no schedule this server can read',
             'It reads frab or pretalx JSON and Pentabarf or frab XML.');
     end if;
+    return v_schedule;
 end
 $$;
 

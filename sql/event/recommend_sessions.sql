@@ -1,7 +1,7 @@
--- What to see, best first. "when" chooses the sessions that are on or those of the next hour; a question adds a ninth
+-- What to see, best first. The timeframe chooses the sessions that are on or those of the next hour; a question adds a ninth
 -- signal on top, so that "anything about hiring?" brings hiring up without hiding what else fits.
 create or replace function event.recommend_sessions(
-    event_id uuid, contractor_id uuid, "limit" int default 12, "when" text default 'next', question text default null
+    event_id uuid, contractor_id uuid, max_items int default 12, timeframe text default 'next', question text default null
 )
     returns table (
         session_id uuid, session_title text, session_start timestamptz, session_end timestamptz, room text, room_zone text,
@@ -24,9 +24,9 @@ begin
             select c.s, q.likeness,
                 case when q.likeness is null then m.score else (m.score + q.likeness) / 2 end as score
             from (
-                select n as s from event.sessions_next(recommend_sessions.event_id) as n where "when" = 'next'
+                select n as s from event.sessions_next(recommend_sessions.event_id) as n where timeframe = 'next'
                 union all
-                select n from event.sessions_now(recommend_sessions.event_id) as n where "when" = 'now'
+                select n from event.sessions_now(recommend_sessions.event_id) as n where timeframe = 'now'
             ) as c
             cross join lateral (select event.match_score(v_features, event.tags_of(c.s)) as score) as m
             cross join lateral (
@@ -36,7 +36,7 @@ begin
                 select null where v_question is null) as q
             -- Ties are broken the same way every time: sooner first, then by title.
             order by score desc, (c.s).session_start, (c.s).session_title, (c.s).session_id
-            limit recommend_sessions."limit"
+            limit max_items
         ) as r
         order by r.score desc, (r.s).session_start, (r.s).session_title, (r.s).session_id;
 end
@@ -44,6 +44,6 @@ $$;
 
 comment on function event.recommend_sessions(uuid, uuid, int, text, text) is
     'Sessions that fit a contractor, best first, with score in [0,1] and why: array of {signal, value, weight, adds}.
-when: "next" (start within 60 minutes) or "now". Errors: 22004 null, QC201 unknown event, QC202 unknown contractor.';
+timeframe: "next" (start within 60 minutes) or "now". Errors: 22004 null, QC201 unknown event, QC202 unknown contractor.';
 
 grant execute on function event.recommend_sessions(uuid, uuid, int, text, text) to concierge_app;

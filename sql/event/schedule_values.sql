@@ -1,7 +1,7 @@
 -- Reading a stranger's file: each helper either gives a value or says where in the file it could not.
 create or replace function event.refuse_schedule(path text, problem text, hint text default null)
     returns void
-    language plpgsql immutable
+    language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -19,7 +19,7 @@ create or replace function event.json_array(value jsonb, path text)
 as $$
 begin
     if coalesce(jsonb_typeof(value), 'null') = 'null' then
-        return '[]';
+        return '[]'::jsonb;
     elsif jsonb_typeof(value) <> 'array' then
         perform event.refuse_schedule(path, format('an array is expected, not %s', jsonb_typeof(value)));
     end if;
@@ -37,7 +37,7 @@ as $$
 begin
     -- PHP and some templates write an empty object as [].
     if coalesce(jsonb_typeof(value), 'null') = 'null' or value = '[]' then
-        return '{}';
+        return '{}'::jsonb;
     elsif jsonb_typeof(value) <> 'object' then
         perform event.refuse_schedule(path, format('an object is expected, not %s', jsonb_typeof(value)));
     end if;

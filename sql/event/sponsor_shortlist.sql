@@ -2,7 +2,7 @@
 -- Likeness of texts counts relative to the closest sponsor: short texts are never very alike, the order is what matters.
 -- A question that names something is answered by what it names; profile and tier then only break ties.
 create or replace function event.sponsor_shortlist(
-    event_id uuid, contractor_id uuid, "limit" int default 12, near_zone text default null, question text default null
+    event_id uuid, contractor_id uuid, max_items int default 12, near_zone text default null, question text default null
 )
     returns table (
         sponsor_id uuid, key text, name text, tier text, booth text, booth_zone text, topics text[], offers jsonb, url text,
@@ -16,7 +16,7 @@ declare
     v_contractor contractor.contractors := contractor.require(contractor_id);
     v_question   extensions.vector      := model.embed_offline(question);
     -- topic, tier, zone, tech_stack
-    v_weights    double precision[]     := case when v_question is null then '{0.55,0.2,0.2,0.05}' else '{0.85,0.1,0.05,0}' end;
+    v_weights    double precision[]     := case when v_question is null then array[0.55, 0.2, 0.2, 0.05] else array[0.85, 0.1, 0.05, 0] end::double precision[];
 begin
     return query
         with likeness as (
@@ -42,7 +42,7 @@ begin
             event.explain_parts('{topic,tier,zone,tech_stack}', c.value::real[], v_weights::real[])
         from scored as c
         order by c.score desc, (c.sponsor).name, (c.sponsor).sponsor_id
-        limit sponsor_shortlist."limit";
+        limit max_items;
 end
 $$;
 

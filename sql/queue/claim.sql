@@ -1,15 +1,21 @@
 -- Short: one statement, no effect performed inside. Attempts count here, so that a job that kills its worker runs out of
 -- them; an expired lease is claimed like a ready job. SKIP LOCKED keeps workers out of each other's way.
-create or replace function queue.claim(worker text, kinds text[], "limit" int default 1, lease interval default '30 seconds')
+create or replace function queue.claim(worker text, kinds text[], max_jobs int default 1, lease interval default '30 seconds')
     returns table (job_id bigint, token bigint, kind text, payload jsonb)
     language sql volatile security definer
     set search_path = pg_catalog, pg_temp
 begin atomic
     with exhausted as (
+        select j.job_id
+        from queue.job as j
+        where j.state = 'running' and j.leased_until < now() and j.attempts >= j.max_attempts
+        for update skip locked
+    ), buried as (
         update queue.job as j
         set state = 'dead', finished_at = now(), worker = null, leased_until = null,
             last_error = 'the worker was lost on the last attempt'
-        where j.state = 'running' and j.leased_until < now() and j.attempts >= j.max_attempts
+        from exhausted
+        where j.job_id = exhausted.job_id
     ), due as (
         select j.job_id
         from queue.job as j
@@ -17,7 +23,7 @@ begin atomic
             and (j.state = 'ready' and j.run_at <= now()
                 or j.state = 'running' and j.leased_until < now() and j.attempts < j.max_attempts)
         order by j.run_at, j.job_id
-        limit claim."limit"
+        limit claim.max_jobs
         for update skip locked
     )
     update queue.job as j

@@ -15,16 +15,18 @@ begin
             'Name a function that takes the job id and the result.');
     end if;
 
-    insert into queue.job (kind, payload, continuation, run_at, key, tenant_id, max_attempts)
-    values (enqueue.kind, enqueue.payload, enqueue.continuation, enqueue.run_at, enqueue.key, enqueue.tenant_id, enqueue.max_attempts)
-    on conflict (key) where key is not null and state in ('ready', 'running') do nothing
-    returning job_id into v_job_id;
+    -- Again when a live job had the key at the insert and was finished at the look.
+    while v_job_id is null loop
+        insert into queue.job (kind, payload, continuation, run_at, key, tenant_id, max_attempts)
+        values (enqueue.kind, enqueue.payload, enqueue.continuation, enqueue.run_at, enqueue.key, enqueue.tenant_id, enqueue.max_attempts)
+        on conflict (key) where key is not null and state in ('ready', 'running') do nothing
+        returning job_id into v_job_id;
 
-    -- A live job already has the key: the caller gets that one.
-    if v_job_id is null then
-        select j.job_id into v_job_id from queue.job as j
-        where j.key = enqueue.key and j.state in ('ready', 'running');
-    end if;
+        if v_job_id is null then
+            select j.job_id into v_job_id from queue.job as j
+            where j.key = enqueue.key and j.state in ('ready', 'running');
+        end if;
+    end loop;
     return v_job_id;
 end
 $$;

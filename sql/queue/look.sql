@@ -16,11 +16,12 @@ begin
         if v_due_in <= 0 then
             refresh_calls := refresh_calls || v_refresh.call;
         end if;
-        next_due_in := least(next_due_in, greatest(v_due_in, v_due_in - v_due_in));
+        next_due_in := least(next_due_in, v_due_in);
     end loop;
 
-    -- A job put off for ever is never next: the time until then could not be computed.
-    select (count(*) filter (where d.at <= now()))::int, min(greatest(d.at, now())) filter (where d.at < 'infinity') into jobs_due, v_next
+    -- An infinite time cannot be subtracted from: "for ever" is never next, "since ever" is now.
+    select (count(*) filter (where d.at <= now()))::int, min(greatest(d.at, now())) filter (where d.at < 'infinity')
+    into jobs_due, v_next
     from (
         (select j.run_at as at from queue.job as j
          where j.state = 'ready' and j.kind = any (kinds) order by j.run_at limit 100)
@@ -29,6 +30,9 @@ begin
          where j.state = 'running' and j.kind = any (kinds) order by j.leased_until limit 100)
     ) as d;
     next_due_in := least(next_due_in, extract(epoch from v_next - now()));
+    if next_due_in < 0 then
+        next_due_in := 0;
+    end if;
     return next;
 end
 $$;

@@ -73,7 +73,7 @@ select is(round(event.match_score(contractor.contractor_features(contractor.cont
 select results_eq(
     $$ select session_title from event.recommend_sessions(event.event_id('fair'), contractor.contractor_id('anna'), 1, question => 'scaffolding law') $$,
     array['The law of scaffolding'], 'What the question names comes forward');
-select is((select count(*)::int from event.recommend_sessions(event.event_id('fair'), contractor.contractor_id('anna'), "when" => 'now')), 0, 'Nothing is on yet');
+select is((select count(*)::int from event.recommend_sessions(event.event_id('fair'), contractor.contractor_id('anna'), timeframe => 'now')), 0, 'Nothing is on yet');
 select throws_ok($$ select * from event.recommend_sessions(event.event_id('fair'), null) $$, '22004', null, 'No contractor is refused');
 select throws_ok($$ select * from event.recommend_sessions(event.event_id('fair'), gen_random_uuid()) $$, 'QC202', null, 'An unknown contractor is refused');
 select throws_ok($$ select event.session_tags(gen_random_uuid()) $$, 'QC206', null, 'An unknown session is refused');
