@@ -40,7 +40,7 @@ func tap(_ report: TestReport, counter: inout Int) -> [String] {
     var lines: [String] = []
     for assertion in report.assertions {
         counter += 1
-        let name = "\(counter) - \(report.name): \(assertion.sentence)"
+        let name = "\(counter) - \(report.name)\(assertion.sentence.isEmpty ? "" : ": " + assertion.sentence)"
         switch assertion.verdict {
         case .passed: lines.append("ok \(name)")
         case .failed: lines.append("not ok \(name)")

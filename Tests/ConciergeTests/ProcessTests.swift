@@ -1,0 +1,144 @@
+import Foundation
+import Migrations
+import Postgres
+import TestSupport
+import Testing
+
+/// The command itself, as a process: what signals, pipes and exit codes do.
+@Suite(.enabled(if: TestServer.isAvailable, "there is no PostgreSQL server"))
+struct ProcessTests {
+    /// A `concierge` under way.
+    private final class Child {
+        private let process = Process()
+        private let pipe = Pipe()
+
+        init(_ arguments: [String], in folder: String) throws {
+            // The command lies beside the bundle of tests.
+            process.executableURL = Bundle.main.bundleURL.appendingPathComponent("concierge")
+            process.arguments = arguments
+            process.currentDirectoryURL = URL(fileURLWithPath: folder)
+            process.standardOutput = pipe
+            process.standardError = pipe
+            process.standardInput = FileHandle.nullDevice
+            try process.run()
+        }
+
+        func kill() { Foundation.kill(process.processIdentifier, SIGKILL) }
+
+        /// Waits for the end; exit code and output.
+        func end() -> (status: Int32, output: String) {
+            let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            process.waitUntilExit()
+            return (process.terminationStatus, output)
+        }
+    }
+
+    private func run(_ arguments: [String], in folder: String) throws -> (status: Int32, output: String) {
+        try Child(arguments, in: folder).end()
+    }
+
+    /// Waits until a query answers true, ten seconds at most.
+    private func wait(_ connection: Connection, until sql: String) throws {
+        for _ in 0..<200 where try connection.query(sql).scalar != "t" { usleep(50_000) }
+        let holds = try connection.query(sql).scalar == "t"
+        #expect(holds, "\(sql)")
+    }
+
+    @Test("Exit codes are 0 done, 1 failed, 2 used wrongly")
+    func exitCodes() throws {
+        let project = try TemporaryProject(["migrations/0001_a.sql": "select 1"])
+        try TestServer.withDatabase { target in
+            let url = TestServer.url(target)
+            let done = try run(["migrate", "--database", url], in: project.root)
+            #expect(done.status == 0)
+            #expect(done.output.contains("migrations/0001_a.sql ....") && done.output.contains("up to date"))
+
+            try project.write("migrations/0002_b.sql", "select 1;\nselect nope;")
+            let failed = try run(["migrate", "up", "--database", url], in: project.root)
+            #expect(failed.status == 1)
+            #expect(failed.output.contains("concierge: migrations/0002_b.sql:2: ERROR: column \"nope\" does not exist [42703]"))
+
+            let plan = try run(["migrate", "plan", "--database", url], in: project.root)
+            #expect(plan.output.contains("migrations/0002_b.sql\n  1: select 1\n  2: select nope\n"))
+            let status = try run(["migrate", "status", "--json", "--database", url], in: project.root)
+            let json = try JSONSerialization.jsonObject(with: Data(status.output.utf8)) as? [[String: String]]
+            #expect(json?.map { $0["path"] } == ["migrations/0001_a.sql", "migrations/0002_b.sql"])
+
+            let wrong = try run(["migrate", "--nope"], in: project.root)
+            #expect(wrong.status == 2)
+            #expect(wrong.output == "concierge: there is no option --nope\nTry: concierge help migrate\n")
+        }
+    }
+
+    @Test("A migrator killed half-way leaves whole migrations only, and the next one goes on within seconds")
+    func killed() throws {
+        let project = try TemporaryProject([
+            "migrations/0001_a.sql": "create table a ();",
+            "migrations/0002_b.sql": "create table b (); select pg_sleep(60);",
+        ])
+        try TestServer.withDatabase { target in
+            let watcher = try target.connect()
+            let child = try Child(["migrate", "--database", TestServer.url(target)], in: project.root)
+            try wait(watcher, until: "select exists (select from pg_stat_activity where query like '%pg_sleep(60)%' and pid <> pg_backend_pid())")
+            child.kill()
+            _ = child.end()
+            try project.write("migrations/0002_b.sql", "create table b ();")
+            let again = try run(["migrate", "--database", TestServer.url(target)], in: project.root)
+            #expect(again.status == 0, "\(again.output)")
+            let numbers = try watcher.query("select string_agg(number::text, ',' order by number) from migration.applied").scalar
+            #expect(numbers == "1,2")
+        }
+    }
+
+    @Test("Two migrators take turns: one applies, the other waits, says for whom, and finds nothing to do")
+    func takingTurns() throws {
+        let project = try TemporaryProject(["migrations/0001_a.sql": "create table a (); select pg_sleep(1);"])
+        try TestServer.withDatabase { target in
+            let url = TestServer.url(target)
+            let watcher = try target.connect()
+            let first = try Child(["migrate", "--database", url], in: project.root)
+            try wait(watcher, until: "select exists (select from pg_stat_activity where query like '%pg_sleep(1)%' and pid <> pg_backend_pid())")
+            let second = try run(["migrate", "--database", url], in: project.root)
+            let one = first.end()
+            #expect(one.status == 0 && second.status == 0)
+            #expect(one.output.contains("up to date"))
+            #expect(second.output.contains("waiting for another migrator: concierge migrate of postgres"))
+            #expect(second.output.contains("nothing to do"))
+        }
+    }
+
+    @Test("The tester says what failed, where, and what was wanted; its last line is the sum")
+    func failingTests() throws {
+        let fixture = TestServer.projectRoot + "/Tests/fixtures/tester"
+        try TestServer.withDatabase { target in
+            let result = try run(["test", "--database", TestServer.url(target), "--jobs", "2"], in: fixture)
+            #expect(result.status == 1)
+            let expected = [
+                "Tests/sql/bad.sql:4: not ok: two is three",
+                "        have: 2\n", "        want: 3\n",
+                "Tests/sql/error.sql:5: ERROR: column \"nope\" does not exist [42703]",
+                "Tests/sql/no_plan.sql:2: no plan: neither plan(n) nor finish() printed one",
+                "Tests/sql/plan.sql:2: 3 assertions were planned, 1 ran",
+                "Tests/sql/unfinished.sql:3: string is never closed",
+                "skipped: the data is elsewhere",
+                "not ok: fixture.broken()",
+                "line 5: RETURN", "unused variable",
+            ]
+            for text in expected { #expect(result.output.contains(text), "\(text)\n\(result.output)") }
+            #expect(result.output.hasSuffix("\n7 passed, 6 failed, 1 skipped\n"), "\(result.output)")
+
+            let one = try run(["test", "good.sql", "--format", "tap", "--database", TestServer.url(target)], in: fixture)
+            #expect(one.status == 0)
+            #expect(one.output == """
+                TAP version 13
+                ok 1 - good.sql: a commit is kept
+                ok 2 - good.sql: no data means no rows
+                ok 3 - good.sql # SKIP the data is elsewhere
+                ok 4 - good.sql: the project's folder is known
+                ok 5 - good.sql: the set-up ran
+                1..5
+
+                """, "\(one.output)")
+        }
+    }
+}
