@@ -51,11 +51,11 @@ pgvector_version() {
 
 older() { dpkg --compare-versions "$1" lt "$2"; }
 
-# One name a line. The headers are those of this one server: postgresql-server-dev-all would add every other.
+# One name a line.
 needed_packages() {
     local major=$1
     printf '%s\n' "postgresql-$major" "postgresql-$major-cron" "postgresql-$major-pgtap" \
-        "postgresql-$major-plpgsql-check" "postgresql-server-dev-$major" \
+        "postgresql-$major-plpgsql-check" postgresql-server-dev-all \
         libpq-dev libcurl4-openssl-dev build-essential dpkg-dev pkg-config
 }
 
