@@ -8,10 +8,15 @@ as $$
 declare
     v_identity access.identity;
 begin
-    -- Without a token it is an operator or the daemon, known by db_role. A token that no longer verifies cannot have
-    -- reached a write, so its error is not hidden here.
+    -- Without a token it is an operator or the daemon, known by db_role. So it is with a token that does not verify: a guarded
+    -- write would have refused it, and an operator may just have retired its key.
     if nullif(current_setting('request.jwt', true), '') is not null then
-        v_identity := access.me();
+        begin
+            v_identity := access.me();
+        exception
+            when sqlstate 'QC402' or sqlstate 'QC403' then
+                v_identity := null;
+        end;
     end if;
     insert into access.audit_log (operation, relation, tenant_id, person_id, row_count, keys, changes)
     values (write_audit.operation, write_audit.relation::text, coalesce(write_audit.tenant_id, v_identity.tenant_id),
@@ -45,12 +50,19 @@ $$;
 
 comment on function access.tg__audit_insert() is 'Statement trigger: notes the keys of inserted rows. Argument: the key column.';
 
+-- Old and new rows are paired by the whole primary key: the column that names a row in the trail need not be unique. A row
+-- whose primary key was changed finds no partner and is noted whole.
 create or replace function access.tg__audit_update()
     returns trigger
     language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_primary_key text := (
+        select string_agg(quote_ident(a.attname), ', ')
+        from pg_index as i
+        join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+        where i.indrelid = tg_relid and i.indisprimary);
     v_count   bigint;
     v_keys    jsonb;
     v_changes jsonb;
@@ -58,8 +70,8 @@ declare
 begin
     execute format($sql$
         select count(*), jsonb_agg(o.%1$I), jsonb_agg(access.changed_values(to_jsonb(o), to_jsonb(n))), (array_agg(o.tenant_id))[1]
-        from old_rows as o join new_rows as n using (%1$I)
-        where o is distinct from n $sql$, tg_argv[0])
+        from old_rows as o left join new_rows as n using (%2$s)
+        where o is distinct from n $sql$, tg_argv[0], v_primary_key)
     into v_count, v_keys, v_changes, v_tenant;
     if v_count > 0 then
         perform access.write_audit('update', tg_relid, v_tenant, v_count, v_keys, v_changes);
@@ -92,6 +104,23 @@ $$;
 
 comment on function access.tg__audit_delete() is 'Statement trigger: notes the rows that went. Argument: the key column.';
 
+-- Before the truncate, while the rows can be counted. Which rows and whose they were is not kept: there may be millions.
+create or replace function access.tg__audit_truncate()
+    returns trigger
+    language plpgsql volatile security definer
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_count bigint;
+begin
+    execute format('select count(*) from %s', tg_relid::regclass) into v_count;
+    perform access.write_audit('truncate', tg_relid, null, v_count, null, null);
+    return null;
+end
+$$;
+
+comment on function access.tg__audit_truncate() is 'Statement trigger: notes how many rows a truncate is about to remove.';
+
 create or replace function access.changed_values(old_row jsonb, new_row jsonb)
     returns jsonb
     language sql immutable parallel safe
@@ -119,8 +148,10 @@ comment on function access.tg__append_only() is 'Refuses (QC413) to change or re
 
 create or replace trigger refuse_change before update or delete or truncate on access.audit_log
     for each statement execute function access.tg__append_only();
+-- Always: a session that replays changes (session_replication_role) does not get past it either.
+alter table access.audit_log enable always trigger refuse_change;
 
--- One line a table instead of three triggers each.
+-- One line a table instead of four triggers each.
 create or replace procedure access.audit_table(relation regclass, key_column name)
     language plpgsql
     set search_path = pg_catalog, pg_temp
@@ -132,6 +163,8 @@ begin
         for each statement execute function access.tg__audit_update(%L)', relation, key_column);
     execute format('create or replace trigger audit_delete after delete on %s referencing old table as old_rows
         for each statement execute function access.tg__audit_delete(%L)', relation, key_column);
+    execute format('create or replace trigger audit_truncate before truncate on %s
+        for each statement execute function access.tg__audit_truncate()', relation);
 end
 $$;
 
@@ -140,3 +173,4 @@ comment on procedure access.audit_table(regclass, name) is 'Puts the audit trigg
 
 call access.audit_table('access.tenants', 'tenant_id');
 call access.audit_table('access.people', 'person_id');
+call access.audit_table('access.token_keys', 'key_id');

@@ -16,8 +16,8 @@ declare
     v_identity access.identity;
 begin
     -- The last part is a code of 32 bytes; no base64 text is one longer than a multiple of four.
-    if token is null or length(token) > 8192 or token !~ '^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{43}$'
-        or length(v_parts[1]) % 4 = 1 or length(v_parts[2]) % 4 = 1
+    if token is null or length(token) > 8192 or token ~ '[^A-Za-z0-9._-]' or cardinality(v_parts) <> 3
+        or length(v_parts[1]) % 4 = 1 or length(v_parts[2]) % 4 = 1 or length(v_parts[3]) <> 43
     then
         perform access.refuse('QC403', 'the token is not valid', 'A token is three base64url texts separated by dots, at most 8192 characters.');
     end if;
