@@ -14,6 +14,7 @@ struct TestFile: Sendable {
 
 /// `-- data: relative/path[.gz] into table_name`: before the statements run, the file's text becomes the one row of a
 /// temporary table with the column `body`. Where the file is not at hand the table is empty, and the test can skip.
+/// The path is relative to the data beside the project, or with `./` before it to the project.
 struct DataDirective: Hashable, Sendable {
     let path: String
     let table: String

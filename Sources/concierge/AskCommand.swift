@@ -9,6 +9,7 @@ let askCommands = [
             OptionRule("event", "SLUG", "the event; not needed while there is one"),
             OptionRule("as", "PERSON", "who asks; not needed while there is one"),
             OptionRule("tenant", "SLUG", "whose event it is; not needed while there is one tenant"),
+            OptionRule("at", "TIME", "asks as if it were this time, such as 2027-03-11T10:10-07:00"),
             jsonOption,
         ],
         run: askOnce)
@@ -20,7 +21,8 @@ let askCommands = [
     }
     let connection = try target(invocation).connect(as: "concierge ask")
     let person = try PersonalSession.find(connection, tenant: invocation["tenant"], subject: invocation["as"])
-    let answer = try Answer.ask(invocation.operands[0], person, event: invocation["event"], connection)
+    let answer = try Answer.ask(
+        invocation.operands[0], person, event: invocation["event"], at: invocation["at"], connection)
     if invocation.has("json") { Terminal.say(answer.json) } else { answer.lines.forEach { Terminal.say($0) } }
     return 0
 }
@@ -33,9 +35,9 @@ struct Answer {
     let lines: [String]
 
     static func ask(
-        _ question: String, _ person: PersonalSession, event: String?, _ connection: Connection
+        _ question: String, _ person: PersonalSession, event: String?, at clock: String? = nil, _ connection: Connection
     ) throws -> Answer {
-        try person.run(connection) {
+        try person.run(connection, at: clock) {
             let slug = try event ?? onlyEvent(connection)
             let reply = try connection.query(
                 "select chat.ask($1, event.event_id($2), (contractor.own_ids())[1])",

@@ -6,9 +6,9 @@ import Postgres
 ///
 /// It listens on a unix socket only, in a folder that nobody but its owner (and root) can enter; that folder is its
 /// password. As root, which PostgreSQL refuses to run as, everything belongs to the system user `postgres`.
-struct Cluster {
+package struct Cluster {
     static let port = 5432
-    static let databaseName = "concierge"
+    package static let databaseName = "concierge"
     static let serverUser = "postgres"
 
     let project: String
@@ -21,7 +21,7 @@ struct Cluster {
     var data: String { home + "/data" }
     var log: String { home + "/server.log" }
 
-    init(project: String) throws {
+    package init(project: String) throws {
         self.project = project
         server = try ServerInstallation.newest()
         let tag = sha256(Array(project.utf8)).prefix(12)
@@ -34,7 +34,7 @@ struct Cluster {
     }
 
     /// How libpq reaches a database of the cluster. Complete, so that no PG… variable changes it.
-    func url(database: String = databaseName) -> String {
+    package func url(database: String = databaseName) -> String {
         let host = socketFolder.utf8.map { byte in
             let character = Character(Unicode.Scalar(byte))
             let hex = String(byte, radix: 16, uppercase: true)
@@ -48,12 +48,12 @@ struct Cluster {
         try Connection.connect(url(database: database), applicationName: "concierge dev")
     }
 
-    var isRunning: Bool { (try? connect()) != nil }
+    package var isRunning: Bool { (try? connect()) != nil }
 
     // MARK: Up and down
 
     /// Makes what is missing, starts what is stopped; harmless when all is well.
-    func up() throws {
+    package func up() throws {
         try makeFolders()
         if fileKind(data) == nil {
             // Made under another name first: an initdb that was killed must not look like a cluster.

@@ -32,9 +32,11 @@ struct PersonalSession {
         return PersonalSession(tenant: try row.value("tenant"), subject: try row.value("subject"))
     }
 
-    /// Runs the body in one transaction as this person.
-    func run<Result>(_ connection: Connection, _ body: () throws -> Result) throws -> Result {
+    /// Runs the body in one transaction as this person, at a set time when `clock` names one.
+    @discardableResult
+    func run<Result>(_ connection: Connection, at clock: String? = nil, _ body: () throws -> Result) throws -> Result {
         try connection.transaction {
+            if let clock { try connection.query("select set_config('concierge.clock', $1, true)", [Parameter(clock)]) }
             let token = try connection.query(
                 "select access.issue_token($1, $2)", [Parameter(tenant), Parameter(subject)]
             ).scalar ?? ""

@@ -48,6 +48,37 @@ func runOrFail(_ arguments: [String]) throws -> String {
     return result.text
 }
 
+/// A program that runs beside this one, until `stop` or the end of this value. What it writes is thrown away.
+final class Child {
+    private var process: pid_t = 0
+
+    /// Starts the program (posix_spawnp(3)).
+    init(_ arguments: [String]) throws {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        for file in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] {
+            posix_spawn_file_actions_addopen(&actions, file, "/dev/null", O_RDWR, 0)
+        }
+        let code = withCStrings(arguments) { posix_spawnp(&process, arguments[0], &actions, nil, $0, environ) }
+        guard code == 0 else { throw Failure("cannot run \(arguments[0]): \(String(cString: strerror(code)))") }
+    }
+
+    /// Asks it to end, and waits until it has (kill(2), waitpid(2)).
+    func stop() {
+        guard process != 0 else { return }
+        kill(process, SIGTERM)
+        var status: Int32 = 0
+        while waitpid(process, &status, 0) < 0, errno == EINTR {}
+        process = 0
+    }
+
+    deinit { stop() }
+}
+
+/// Sleeps (usleep(3)).
+func pause(milliseconds: UInt32) { usleep(milliseconds * 1000) }
+
 /// Turns this process into another program; returns only when that fails (execvp(3)).
 func become(_ arguments: [String]) throws -> Never {
     _ = withCStrings(arguments) { execvp(arguments[0], $0) }

@@ -2,7 +2,7 @@ public import Migrations
 import Postgres
 public import Foundation
 import Synchronization
-@testable import concierge
+import concierge
 
 /// The development cluster of this project, started when it is not running.
 public enum TestServer {

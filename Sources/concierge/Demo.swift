@@ -1,0 +1,145 @@
+import Migrations
+import Postgres
+
+/// `concierge demo`: a conference, a question, its cited answer, and an answer that changes at once.
+let demoCommands = [
+    Command(words: ["demo"], summary: "Loads a conference, starts the daemon, asks, moves a session and asks again.") {
+        invocation in
+        try Demo(project: projectRoot(), target: target(invocation)).run()
+        return 0
+    }
+]
+
+/// The conference in `demo/`, as one of its attendees lives it.
+private struct Demo {
+    static let tenant = "demo"
+    static let event = "hearth-beam-2027"
+    static let attendee = PersonalSession(tenant: tenant, subject: "maria-alvarez")
+    static let organizer = PersonalSession(tenant: tenant, subject: "organizer")
+    /// Thursday of the conference, between two talks. An administrator's session may set its clock.
+    static let moment = "2027-03-11 10:10:00-07"
+    static let question = "What should I see next?"
+
+    let target: Target
+    let connection: Connection
+    let schedule: String
+    let exhibition: String
+
+    init(project: String, target: Target) throws {
+        guard let schedule = try readText(project + "/demo/conference.json"),
+            let exhibition = try readText(project + "/demo/exhibition.json")
+        else { throw Failure("there is no folder demo here", hint: "Run it in a checkout of the project.") }
+        self.target = target
+        self.schedule = schedule
+        self.exhibition = exhibition
+        connection = try target.connect(as: "concierge demo")
+    }
+
+    func run() throws {
+        try step("a conference of two days") {
+            try makePeople()
+            let report = try load(schedule)
+            try Demo.organizer.run(connection) {
+                try connection.query(
+                    "select event.import_exhibition(event.event_id($1), $2::jsonb)",
+                    [Parameter(Demo.event), Parameter(exhibition)])
+            }
+            return "\(report["sessions"] ?? "0") sessions, \(report["speakers"] ?? "0") speakers"
+        }
+        let daemon = try Child(daemonArguments())
+        defer { daemon.stop() }
+        try step("the daemon refreshes what is cached") { try waitForRefresh() }
+
+        Terminal.say("\nIt is Thursday, 10:10. María Álvarez, who remodels houses, asks: \(Demo.question)\n")
+        let before = try ask()
+        before.lines.forEach { Terminal.say($0) }
+
+        Terminal.say("")
+        try step("the organizer moves the heat pump talk to 11:00") {
+            "\(try load(moved())["changed"] ?? "0") session changed"
+        }
+        Terminal.say("\nThe very next read knows. María asks again:\n")
+        let after = try ask()
+        after.lines.forEach { Terminal.say($0) }
+        guard before.lines != after.lines else { throw Failure("the answer did not change") }
+
+        Terminal.say("")
+        try step("the daemon refreshes what is cached") { try waitForRefresh() }
+        Terminal.say("\nAsk something yourself:")
+        Terminal.say(
+            "  concierge ask \"Which sponsors should I visit?\" --event \(Demo.event) --tenant \(Demo.tenant) "
+                + "--as \(Demo.attendee.subject)")
+    }
+
+    /// One line: what happens, how it went, how long it took.
+    private func step(_ title: String, _ body: () throws -> String) throws {
+        let began = ContinuousClock.now
+        let result = try body()
+        Terminal.say(Terminal.row(title, "\(result), \(began.duration(to: .now).brief)"))
+    }
+
+    private func makePeople() throws {
+        try connection.transaction {
+            try connection.query("select access.create_tenant($1, 'Hearth & Beam')", [Parameter(Demo.tenant)])
+            try connection.query(
+                """
+                select access.create_token_key('demo', tenant => $1)
+                where not exists (select from access.token_keys where key_id = 'demo')
+                """, [Parameter(Demo.tenant)])
+            try connection.query(
+                "select access.create_person($1, $2, 'The organizer', '{organizer}')",
+                [Parameter(Demo.tenant), Parameter(Demo.organizer.subject)])
+            try connection.query(
+                """
+                select access.create_person($1, c ->> 'key', c ->> 'name')
+                from jsonb_array_elements($2::jsonb -> 'contractors') c
+                """, [Parameter(Demo.tenant), Parameter(exhibition)])
+        }
+    }
+
+    /// Imports a schedule as the organizer; the row holds the counts.
+    private func load(_ document: String) throws -> Row {
+        let rows = try Demo.organizer.run(connection) {
+            try connection.query(
+                """
+                select r ->> 'sessions' as sessions, r ->> 'speakers' as speakers, r ->> 'changed' as changed
+                from event.import_schedule($1) r
+                """, [Parameter(document)])
+        }
+        guard let row = rows.first else { throw Failure("the schedule was not read") }
+        return row
+    }
+
+    /// The schedule with one talk a quarter of an hour later.
+    private func moved() throws -> String {
+        let changed = try connection.query(
+            #"""
+            select regexp_replace($1,
+                '("date": "2027-03-11T)10:45(:00-07:00",\s+"start": ")10:45'
+                '(",\s+"duration": "[0-9:]+",\s+"room": "[^"]+",\s+"slug": "heat-pump-retrofits)',
+                '\111:00\211:00\3')
+            """#, [Parameter(schedule)]
+        ).scalar
+        return changed ?? schedule
+    }
+
+    private func ask() throws -> Answer {
+        try Answer.ask(Demo.question, Demo.attendee, event: Demo.event, at: Demo.moment, connection)
+    }
+
+    /// Waits until no write is newer than the cache, ten seconds at most.
+    private func waitForRefresh() throws -> String {
+        for _ in 0..<1000 {
+            let isDone = try connection.query(
+                "select exists (select from event.refresh_state) and not exists (select from event.dirty_marks)")
+            if isDone.scalar == "t" { return "done" }
+            pause(milliseconds: 10)
+        }
+        throw Failure("the daemon did not refresh within ten seconds", hint: "Run `concierge daemon` and read its log.")
+    }
+
+    private func daemonArguments() -> [String] {
+        let database = target.conninfo.isEmpty ? [] : ["--database", target.conninfo]
+        return ["/proc/self/exe", "daemon"] + database
+    }
+}
