@@ -5,7 +5,7 @@ import Synchronization
 /// may depend on the thread it interrupts.
 private let signalPipe = Atomic<Int32>(-1)
 
-/// Makes SIGTERM and SIGINT readable as bytes of a pipe (sigaction, pipe), and SIGPIPE an ordinary write error.
+/// Makes SIGTERM and SIGINT readable as bytes of a pipe (sigaction, pipe, sigprocmask), and SIGPIPE an ordinary write error.
 ///
 /// - Returns: the descriptor to read from. It stays open, with the handlers, for the life of the process.
 func catchStopSignals() throws -> Int32 {
@@ -32,6 +32,12 @@ func catchStopSignals() throws -> Int32 {
         var action = action
         guard sigaction(signal, &action, nil) == 0 else { throw SystemError(call: "sigaction", code: errno) }
     }
+    // Whoever started us may have blocked them, and a blocked signal mask is inherited.
+    var set = sigset_t()
+    sigemptyset(&set)
+    sigaddset(&set, SIGTERM)
+    sigaddset(&set, SIGINT)
+    sigprocmask(SIG_UNBLOCK, &set, nil)
     return ends[0]
 }
 

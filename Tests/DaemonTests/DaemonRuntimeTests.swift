@@ -4,6 +4,12 @@ import Testing
 
 @testable import Daemon
 
+/// The built command, which lies beside the tests.
+private let program: String? = {
+    let path = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path + "/concierge"
+    return FileManager.default.isExecutableFile(atPath: path) ? path : nil
+}()
+
 /// The loop against a real server. One after the other: the tests restart it.
 @Suite(
     "With a server", .serialized,
@@ -138,6 +144,24 @@ final class DaemonRuntimeTests {
         #expect(daemon.log.contains("terminating connection due to administrator command"))
     }
 
+    @Test("A listening session that falls silent without a word is noticed and replaced")
+    func silent() throws {
+        var configuration = Configuration(conninfo: cluster.conninfo(database: database))
+        configuration.poll = .milliseconds(200)
+        configuration.answerLimit = .milliseconds(700)
+        daemon.signal()
+        #expect(eventually { daemon.hasLeft })
+        let second = RunningDaemon(configuration)
+        defer { second.signal() }
+        #expect(eventually { second.count("ready") == 2 })
+        let pid = try #require(try pid(of: "listening").flatMap { pid_t($0) })
+        kill(pid, SIGSTOP)
+        defer { kill(pid, SIGCONT) }
+        try touch()
+        #expect(try eventually(within: .seconds(3)) { try isFresh() })
+        #expect(second.log.contains(#"event=lost link=listening reason="no answer in time""#))
+    }
+
     @Test("A refresh whose session is terminated is made again")
     func terminatedRefresh() throws {
         try sql("update queue.topic set seconds = 30")
@@ -219,6 +243,25 @@ final class DaemonRuntimeTests {
         daemon.signal()
         #expect(eventually(within: .seconds(2)) { daemon.hasLeft })
         #expect(try eventually(within: .seconds(5)) { try pid(of: "working") == nil })
+    }
+
+    @Test(
+        "The real program ends its job on SIGTERM, exits with 0, and is small",
+        .enabled(if: program != nil, "the concierge executable is not built beside the tests"))
+    func realProgram() throws {
+        daemon.signal()
+        #expect(eventually { daemon.hasLeft })
+        let process = try ChildProcess(
+            [try #require(program), "daemon", "--database", cluster.conninfo(database: database)])
+        let job = try enqueue(#"{"channel":"inbox","seconds":0.7}"#)
+        #expect(try eventually { try sql("select token from queue.job") == "1" })
+        let status = try String(contentsOfFile: "/proc/\(process.pid)/status", encoding: .utf8)
+        let resident = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+            .flatMap { Int($0.filter(\.isNumber)) }
+        kill(process.pid, SIGTERM)
+        #expect(process.wait() == 0)
+        #expect(try isFinished(job))
+        #expect(try #require(resident) < 30_000)
     }
 
     @Test("Before the database is migrated it waits, says so once, and starts when it is")

@@ -68,22 +68,39 @@ final class PrivateCluster: Sendable {
         let status: Int32
     }
 
-    /// Foundation's Process would wait for the server too, which inherits what it waits on.
     private static func run(_ command: [String]) throws {
+        let process = try ChildProcess(["/usr/bin/env", "-C", "/"] + command)
+        let status = process.wait()
+        guard status == 0 else { throw Failed(command: command.joined(separator: " "), status: status) }
+    }
+}
+
+/// A process with nothing to read and nobody to read what it writes (posix_spawn).
+///
+/// Not Foundation's Process: that one waits for the grandchildren too, and a server is one that stays.
+struct ChildProcess {
+    let pid: pid_t
+
+    init(_ command: [String]) throws {
         var files = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&files)
         defer { posix_spawn_file_actions_destroy(&files) }
-        for descriptor in 0...2 { posix_spawn_file_actions_addopen(&files, Int32(descriptor), "/dev/null", O_RDWR, 0) }
-
-        var arguments = (["env", "-C", "/"] + command).map { strdup($0) } + [nil]
+        for descriptor in Int32(0)...2 {
+            posix_spawn_file_actions_addopen(&files, descriptor, "/dev/null", O_RDWR, 0)
+        }
+        var arguments = command.map { strdup($0) } + [nil]
         defer { arguments.forEach { free($0) } }
         var pid: pid_t = 0
+        let failure = posix_spawn(&pid, command[0], &files, nil, &arguments, environ)
+        guard failure == 0 else { throw PrivateCluster.Failed(command: command[0], status: failure) }
+        self.pid = pid
+    }
+
+    /// The exit code; the negated signal for one that was killed.
+    func wait() -> Int32 {
         var status: Int32 = 0
-        guard posix_spawn(&pid, "/usr/bin/env", &files, nil, &arguments, environ) == 0 else {
-            throw Failed(command: command.joined(separator: " "), status: -1)
-        }
         while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
-        guard status == 0 else { throw Failed(command: command.joined(separator: " "), status: status) }
+        return status & 0x7f == 0 ? status >> 8 & 0xff : -(status & 0x7f)
     }
 }
 
