@@ -4,11 +4,13 @@ create or replace function chat.context(event_id uuid, contractor_id uuid, quest
     returns jsonb
     language plpgsql stable
     set search_path = pg_catalog, pg_temp
+    set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_contractor contractor.contractors := contractor.require_own(contractor_id);
     v_event      event.events           := event.require(event_id);
-    v_topic      text                   := chat.topic(question);
+    v_features   contractor.feature_set := contractor.features_of(v_contractor);
+    v_topic      extensions.vector      := model.embed_offline(case when question is not null then chat.topic(question) end);
     v_next       jsonb;
     v_now        jsonb;
     v_zone       text;
@@ -16,17 +18,17 @@ begin
     select coalesce(jsonb_agg(to_jsonb(r) order by r.score desc, r.session_start, r.session_title, r.session_id), '[]'),
         (array_agg(r.room_zone order by r.score desc, r.session_start, r.session_title, r.session_id))[1]
     into v_next, v_zone
-    from event.recommend_sessions(v_event.event_id, v_contractor.contractor_id, 12, 'next', v_topic) as r;
+    from event.rank_sessions(v_event.event_id, v_features, 12, 'next', v_topic) as r;
 
     select coalesce(jsonb_agg(to_jsonb(r) order by r.score desc, r.session_start, r.session_title, r.session_id), '[]')
     into v_now
-    from event.recommend_sessions(v_event.event_id, v_contractor.contractor_id, 12, 'now', v_topic) as r;
+    from event.rank_sessions(v_event.event_id, v_features, 12, 'now', v_topic) as r;
 
     return jsonb_build_object(
         'contractor', jsonb_build_object(
             'id', v_contractor.contractor_id,
             'name', v_contractor.name,
-            'features', to_jsonb(contractor.features_of(v_contractor)) - 'embedding',
+            'features', to_jsonb(v_features) - 'embedding',
             'action_items', (
                 select coalesce(jsonb_agg(to_jsonb(i) order by i.due_at nulls last, i.created_at, i.action_item_id), '[]')
                 from (
@@ -48,7 +50,7 @@ begin
             'next60_sessions', v_next,
             'sponsor_shortlist', (
                 select coalesce(jsonb_agg(to_jsonb(s) order by s.score desc, s.name, s.sponsor_id), '[]')
-                from event.sponsor_shortlist(v_event.event_id, v_contractor.contractor_id, 12, v_zone, v_topic) as s)));
+                from event.rank_sponsors(v_event.event_id, v_features, 12, v_zone, v_topic) as s)));
 end
 $$;
 

@@ -2,13 +2,14 @@ create or replace function contractor.partner_match(contractor_id uuid, max_item
     returns table (partner_id uuid, key text, name text, category text, description text, score double precision, why jsonb)
     language plpgsql stable
     set search_path = pg_catalog, pg_temp
+    set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_contractor contractor.contractors := contractor.require(contractor_id);
 begin
     return query
         select p.partner_id, p.key::text, p.name, p.category, p.description, w.score,
-            event.explain_parts('{goal,similarity,region}', array[v.goal, v.likeness, v.region]::real[], '{0.4,0.3,0.3}')
+            e.why
         from contractor.strategic_partners as p
         cross join lateral (
             select
@@ -17,6 +18,7 @@ begin
                 event.match_listed(v_contractor.region, p.regions)::double precision as region
         ) as v
         cross join lateral (select 0.4 * v.goal + 0.3 * v.likeness + 0.3 * v.region as score) as w
+        cross join lateral event.explain_parts('{goal,similarity,region}', array[v.goal, v.likeness, v.region]::real[], '{0.4,0.3,0.3}') as e
         order by w.score desc, p.name, p.partner_id
         limit max_items;
 end

@@ -4,6 +4,8 @@ create or replace function event.import_schedule(document text, event_slug text 
     returns jsonb
     language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
+    -- The planner takes a nested document for millions of rows; compiling for them takes longer than reading it.
+    set jit = off
 as $$
 declare
     v_read   event.schedule;
@@ -23,13 +25,14 @@ begin
     v_header := v_read.header;
     v_items  := v_read.items;
 
-    v_slug := regexp_replace(lower(btrim(coalesce(event_slug, v_header.slug))), '[^a-z0-9._-]+', '-', 'g');
-    if coalesce(v_slug, '') = '' then
+    v_slug := event.slug_of(coalesce(event_slug, v_header.slug));
+    if v_slug is null then
         perform access.refuse('QC205', 'the schedule does not name its event', 'Pass event_slug, a short name such as ''my-conference-2027''.');
     end if;
 
     v_zone := event.schedule_zone(time_zone, v_header, v_items);
     v_items := array(select k from event.keyed_items(v_items, v_zone) as k);
+    perform event.check_header(v_header);
     perform event.check_items(v_items, v_zone);
 
     -- Two imports of one event take turns.
@@ -52,6 +55,14 @@ event_slug and time_zone overrule the file. Errors: QC401-QC403 token, QC405 not
 QC204 malformed, with line or path, QC205 no schedule, or no name for the event.';
 
 grant execute on function event.import_schedule(text, text, text) to concierge_app;
+
+create or replace function event.slug_of(name text)
+    returns text
+    language sql stable
+    set search_path = pg_catalog, pg_temp
+return nullif(left(ltrim(regexp_replace(lower(extensions.unaccent('extensions.unaccent', btrim(name))), '[^a-z0-9._-]+', '-', 'g'), '._-'), 63), '');
+
+comment on function event.slug_of(text) is 'A name as a slug: "38C3" is 38c3, "Café 2027" is cafe-2027; null when no letter or digit is left.';
 
 create or replace function event.schedule_zone(wanted text, header event.schedule_header, items event.schedule_item[])
     returns text
@@ -88,14 +99,22 @@ declare
     v_ends      timestamptz;
     v_event     event.events;
 begin
+    -- greatest() and least() pass over what a file does not say.
     select
-        coalesce(least(event.parse_instant((header).starts, zone), min(i.starts_at)), now()),
+        least(event.parse_instant((header).starts, zone), min(i.starts_at)),
         greatest(
-            -- A bare date means until the end of that day.
-            event.parse_instant((header).ends, zone) + case when length((header).ends) = 10 then interval '1 day' else interval '0' end,
+            -- A bare date means until the end of that day, which may have 23 hours.
+            case when length((header).ends) = 10 then (event.parse_instant((header).ends, 'UTC') at time zone 'UTC' + interval '1 day') at time zone zone
+                 else event.parse_instant((header).ends, zone) end,
             max(event.item_end(i.starts_at, i.ends, i.duration, zone)))
     into v_starts, v_ends
     from unnest(items) as i;
+
+    -- An event of which nothing is known yet stands where it stood, else now.
+    if v_starts is null then
+        select e.starts_at into v_starts from event.events as e where e.tenant_id = v_tenant_id and e.slug = merge_event.slug;
+        v_starts := coalesce(v_starts, v_ends, now());
+    end if;
 
     insert into event.events as e (tenant_id, slug, title, time_zone, starts_at, ends_at, url, version)
     values (v_tenant_id, merge_event.slug, coalesce((header).title, merge_event.slug), zone, v_starts, greatest(v_ends, v_starts),
@@ -141,15 +160,22 @@ as $$
 declare
     v_event event.events := event;
 begin
-    with listed as (
-        select (d ->> 'date')::date as date, event.parse_instant(d ->> 'starts', v_event.time_zone) as starts_at,
+    with told as (
+        select coalesce((event.parse_instant(left(d ->> 'date', 10), 'UTC') at time zone 'UTC')::date,
+                (event.parse_instant(d ->> 'starts', v_event.time_zone) at time zone v_event.time_zone)::date) as date,
+            event.parse_instant(d ->> 'starts', v_event.time_zone) as starts_at,
             event.parse_instant(d ->> 'ends', v_event.time_zone) as ends_at
         from jsonb_array_elements(coalesce((header).days, '[]')) as d
-        where d ->> 'date' ~ '^\d{4}-\d\d-\d\d$'
+    ), listed as (
+        -- A file put together from several has a day more than once.
+        select t.date, min(t.starts_at) as starts_at, max(t.ends_at) as ends_at
+        from told as t
+        where t.date is not null
+        group by t.date
         union all
         select distinct (i.starts_at at time zone v_event.time_zone)::date, null::timestamptz, null::timestamptz
         from unnest(items) as i
-        where jsonb_array_length(coalesce((header).days, '[]')) = 0
+        where not exists (select from told as t where t.date is not null)
     ), numbered as (
         select row_number() over (order by l.date)::int as day_index, l.date,
             coalesce(l.starts_at, l.date::timestamp at time zone v_event.time_zone) as starts_at,
@@ -251,17 +277,22 @@ create or replace function event.merge_speakers(event event.events, items event.
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_event  event.events := event;
-    v_recast uuid[];
+    v_event   event.events := event;
+    v_renamed uuid[];
+    v_recast  uuid[];
 begin
-    insert into event.speakers as p (event_id, tenant_id, source_key, name)
-    select distinct on (h.key) v_event.event_id, v_event.tenant_id, h.key, h.name
-    from unnest(items) as i
-    cross join lateral (
-        select coalesce(x ->> 'key', x ->> 'name') as key, x ->> 'name' as name
-        from jsonb_array_elements(coalesce(i.persons, '[]')) as x) as h
-    order by h.key, h.name
-    on conflict (event_id, source_key) do update set name = excluded.name where p.name is distinct from excluded.name;
+    with named as (
+        insert into event.speakers as p (event_id, tenant_id, source_key, name)
+        select distinct on (h.key) v_event.event_id, v_event.tenant_id, h.key, h.name
+        from unnest(items) as i
+        cross join lateral (
+            select coalesce(x ->> 'key', x ->> 'name') as key, x ->> 'name' as name
+            from jsonb_array_elements(coalesce(i.persons, '[]')) as x) as h
+        order by h.key, h.name
+        on conflict (event_id, source_key) do update set name = excluded.name where p.name is distinct from excluded.name
+        returning p.speaker_id
+    )
+    select coalesce(array_agg(n.speaker_id), '{}') into v_renamed from named as n;
 
     with wanted as (
         select s.session_id, p.speaker_id, min(h.n)::int as position
@@ -284,7 +315,13 @@ begin
         returning l.session_id
     )
     select coalesce(array_agg(distinct c.session_id), '{}') into v_recast
-    from (select g.session_id from gone as g union all select q.session_id from placed as q) as c;
+    from (
+        select g.session_id from gone as g
+        union all
+        select q.session_id from placed as q
+        union all
+        select w.session_id from wanted as w where w.speaker_id = any (v_renamed)
+    ) as c;
     return v_recast;
 end
 $$;

@@ -58,10 +58,11 @@ return least(greatest(
 comment on function event.match_score(contractor.feature_set, event.tag_set) is
     'How well a session fits a contractor, in [0,1]: the weighted sum of match_signals.';
 
--- What each part of a score added, strongest first. Also used for sponsors and partners.
+-- What each part of a score added, strongest first; for sponsors and partners, too. A set-returning function of one row,
+-- used as "cross join lateral": in FROM the planner inlines it, as a plain call it cost three times the scoring itself.
 create or replace function event.explain_parts(labels text[], signals real[], weights real[])
-    returns jsonb
-    language sql immutable parallel safe
+    returns table (why jsonb)
+    language sql immutable parallel safe rows 1
 begin atomic
     select coalesce(jsonb_agg(jsonb_build_object(
             'signal', s.label, 'value', round(s.value::numeric, 3), 'weight', round(s.weight::numeric, 2),
@@ -72,15 +73,16 @@ begin atomic
 end;
 
 comment on function event.explain_parts(text[], real[], real[]) is
-    'Why a score is what it is: array of {signal, value, weight, adds}, strongest first; "adds" sums to the score.';
+    'Why a score is what it is: one row, an array of {signal, value, weight, adds}, strongest first; "adds" sums to the score.';
 
 create or replace function event.explain_signals(signals real[])
-    returns jsonb
-    language sql immutable parallel safe
-return event.explain_parts(event.match_labels(), signals, event.match_weights()::float4[]);
+    returns table (why jsonb)
+    language sql immutable parallel safe rows 1
+begin atomic
+    select p.why from event.explain_parts(event.match_labels(), signals, event.match_weights()::float4[]) as p;
+end;
 
-comment on function event.explain_signals(real[]) is
-    'Why a score is what it is: array of {signal, value, weight, adds}, strongest first; "adds" sums to the score.';
+comment on function event.explain_signals(real[]) is 'explain_parts for the signals of match_signals.';
 
 grant execute on function event.match_labels()                                                to concierge_app;
 grant execute on function event.match_weights()                                               to concierge_app;

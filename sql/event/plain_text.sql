@@ -23,11 +23,16 @@ begin
                 case when v_match[1] is not null then '&#x' || v_match[1] || ';' else '&#' || v_match[2] || ';' end,
                 event.code_point(v_match[1], v_match[2]), 'gi');
         end loop;
-        v_text := replace(replace(replace(replace(replace(replace(v_text,
-            '&nbsp;', ' '), '&lt;', '<'), '&gt;', '>'), '&quot;', '"'), '&apos;', ''''), '&amp;', '&');
+        for v_match in
+            select distinct regexp_matches(v_text, '&([a-zA-Z]{2,8});', 'g')
+        loop
+            v_text := replace(v_text, '&' || v_match[1] || ';', event.named_character(v_match[1]));
+        end loop;
+        -- Last, so that "&amp;lt;" becomes "&lt;" and not "<".
+        v_text := replace(v_text, '&amp;', '&');
     end if;
 
-    v_text := regexp_replace(replace(v_text, E'\r', ''), E'[ \t]+(\n|$)', E'\n', 'g');
+    v_text := regexp_replace(regexp_replace(v_text, E'\r\n?', E'\n', 'g'), E'[ \t]+(\n|$)', E'\n', 'g');
     return nullif(btrim(regexp_replace(v_text, E'\n{3,}', E'\n\n', 'g'), E' \t\n'), '');
 end
 $$;
@@ -47,8 +52,26 @@ begin
     if v_code = 0 or v_code between 55296 and 57343 or v_code > 1114111 then
         return '';
     end if;
-    return replace(chr(v_code::int), '\', '\\');
+    -- An ampersand stays an entity until the others are done.
+    return case v_code when 38 then '&amp;' else replace(chr(v_code::int), '\', '\\') end;
 end
 $$;
 
 comment on function event.code_point(text, text) is 'The character of a numeric HTML entity, given in hex or decimal, escaped for a replacement; empty when there is none.';
+
+-- The ones people and editors write; an unknown one is left as it stands, and so is &amp;, which comes last.
+create or replace function event.named_character(entity text)
+    returns text
+    language sql immutable parallel safe
+return coalesce('{
+    "lt": "<", "gt": ">", "quot": "\"", "apos": "''", "nbsp": " ", "ensp": " ", "emsp": " ", "thinsp": " ", "shy": "", "zwnj": "",
+    "ndash": "–", "mdash": "—", "hellip": "…", "bull": "•", "middot": "·", "lsquo": "‘", "rsquo": "’", "sbquo": "‚",
+    "ldquo": "“", "rdquo": "”", "bdquo": "„", "laquo": "«", "raquo": "»", "deg": "°", "times": "×", "copy": "©", "reg": "®",
+    "trade": "™", "euro": "€", "pound": "£", "sect": "§", "rarr": "→", "larr": "←", "auml": "ä", "ouml": "ö", "uuml": "ü",
+    "Auml": "Ä", "Ouml": "Ö", "Uuml": "Ü", "szlig": "ß", "agrave": "à", "aacute": "á", "acirc": "â", "aring": "å",
+    "aelig": "æ", "ccedil": "ç", "egrave": "è", "eacute": "é", "ecirc": "ê", "euml": "ë", "iacute": "í", "icirc": "î",
+    "iuml": "ï", "ntilde": "ñ", "oacute": "ó", "ocirc": "ô", "oslash": "ø", "ugrave": "ù", "uacute": "ú", "ucirc": "û",
+    "Eacute": "É", "Ccedil": "Ç", "Oslash": "Ø", "Aring": "Å"
+}'::jsonb ->> entity, '&' || entity || ';');
+
+comment on function event.named_character(text) is 'The character an HTML entity names; the entity itself when it is not known.';

@@ -7,7 +7,8 @@ as $$
 declare
     v_header event.schedule_header;
 begin
-    select 'frab XML', c.acronym, c.title, c.version, coalesce(c.url, c.base_url), c.time_zone, c.starts, c.ends
+    select 'frab XML', nullif(c.acronym, ''), nullif(c.title, ''), nullif(c.version, ''), coalesce(nullif(c.url, ''), nullif(c.base_url, '')),
+        nullif(c.time_zone, ''), nullif(c.starts, ''), nullif(c.ends, '')
     into v_header.format, v_header.slug, v_header.title, v_header.version, v_header.url, v_header.time_zone, v_header.starts, v_header.ends
     from xmltable('/schedule' passing document columns
         acronym   text path 'normalize-space(conference/acronym)',
@@ -31,7 +32,8 @@ begin
             content text path 'normalize-space(.)',
             color   text path 'normalize-space(@color)') as t);
     v_header.days := (
-        select jsonb_agg(jsonb_build_object('date', nullif(d.date, ''), 'starts', nullif(d.starts, ''), 'ends', nullif(d.ends, '')) order by d.n)
+        select jsonb_agg(jsonb_build_object('path', format('/schedule/day[%s]/@date', d.n), 'date', nullif(d.date, ''),
+            'starts', nullif(d.starts, ''), 'ends', nullif(d.ends, '')) order by d.n)
         from xmltable('/schedule/day' passing document columns
             n      for ordinality,
             date   text path 'normalize-space(@date)',
@@ -49,13 +51,15 @@ create or replace function event.frab_xml_items(document xml)
     set search_path = pg_catalog, pg_temp
 begin atomic
     select
-        format('/schedule/day[@date="%s"]/room[@name="%s"]/event[@id="%s"]', e.day_date, e.room_name, coalesce(nullif(e.id, ''), e.guid)),
+        case
+            when e.id <> ''   then format('/schedule/day[@date="%s"]/room[@name="%s"]/event[@id="%s"]', e.day_date, e.room_name, e.id)
+            when e.guid <> '' then format('/schedule/day[@date="%s"]/room[@name="%s"]/event[@guid="%s"]', e.day_date, e.room_name, e.guid)
+            else format('(//event)[%s]', e.n)
+        end,
         coalesce(nullif(e.guid, ''), nullif(e.id, ''), nullif(e.slug, '')),
         coalesce(nullif(e.title, ''), nullif(e.subtitle, ''), nullif(e.slug, '')),
         nullif(e.subtitle, ''),
-        coalesce(nullif(e.date, ''),
-            -- Before <day_change>, a start belongs to the small hours of the next date.
-            ((e.day_date::date + case when e.start < e.day_change then 1 else 0 end)::text || 'T' || lpad(e.start, 5, '0'))),
+        event.session_start(nullif(e.date, ''), nullif(e.day_date, ''), nullif(e.start, ''), nullif(e.day_change, '')),
         null::timestamptz,
         nullif(e.ends, ''),
         nullif(e.duration, ''),
@@ -75,12 +79,13 @@ begin atomic
             id   text path 'normalize-space(@id)',
             code text path 'normalize-space(@code)',
             name text path 'normalize-space(.)') as p)
-    from xmltable('/schedule/day/room/event' passing document columns
+    from xmltable('/schedule/day//event' passing document columns
+        n           for ordinality,
         guid        text path 'normalize-space(@guid)',
         id          text path 'normalize-space(@id)',
-        day_date    text path 'normalize-space(../../@date)',
+        day_date    text path 'normalize-space(ancestor::day/@date)',
         day_change  text path 'normalize-space(/schedule/conference/day_change)',
-        room_name   text path 'normalize-space(../@name)',
+        room_name   text path 'normalize-space(parent::room/@name)',
         date        text path 'normalize-space(date)',
         start       text path 'normalize-space(start)',
         ends        text path 'normalize-space(end)',

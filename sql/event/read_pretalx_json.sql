@@ -39,6 +39,13 @@ as $$
 declare
     v_header event.schedule_header;
 begin
+    -- Its API answers in pages; what the others hold would be cancelled.
+    if event.json_text(document -> 'next') is not null or event.json_text(document -> 'previous') is not null then
+        perform event.refuse_schedule('next', 'this is one page of several', 'Put the results of all pages into one list.');
+    elsif not document ?| array['results', 'talks'] then
+        perform event.json_object(document -> 'schedule', 'schedule');
+    end if;
+
     v_header.format    := 'pretalx JSON';
     v_header.slug      := coalesce(event.json_text(document -> 'event'), event.json_text(document -> 'slug'));
     v_header.title     := coalesce(event.json_text(document -> 'name'), event.json_text(document -> 'title'));
@@ -50,14 +57,14 @@ begin
     v_header.rooms     := '[]';
     v_header.tracks    := '[]';
     v_header.days      := (
-        select jsonb_agg(jsonb_build_object('date', k) order by k)
+        select jsonb_agg(jsonb_build_object('path', format('schedule."%s"', k), 'date', k) order by k)
         from jsonb_object_keys(case when jsonb_typeof(document -> 'schedule') = 'object' then document -> 'schedule' else '{}' end) as k
-        where k ~ '^\d{4}-\d\d-\d\d$');
+        where k ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$');
     return v_header;
 end
 $$;
 
-comment on function event.pretalx_header(jsonb) is 'What a pretalx document says of the conference, which may be nothing.';
+comment on function event.pretalx_header(jsonb) is 'What a pretalx document says of the conference, which may be nothing. Errors: QC204.';
 
 create or replace function event.pretalx_items(document jsonb)
     returns setof event.schedule_item
@@ -67,19 +74,21 @@ begin atomic
     select
         p.path,
         coalesce(event.json_text(t -> 'code'), event.json_text(t -> 'id')),
-        event.json_text(t -> 'title'),
+        -- A break may have no title, only its slot_type.
+        coalesce(event.json_text(t -> 'title'), initcap(event.json_text(t -> 'slot_type'))),
         null,
-        coalesce(event.json_text(slot -> 'start'), event.json_text(t -> 'start')),
+        time.starts,
         null::timestamptz,
-        coalesce(event.json_text(slot -> 'end'), event.json_text(t -> 'end')),
-        event.json_text(t -> 'duration'),
+        time.ends,
+        -- What was submitted as 30 minutes may have been given 45.
+        case when time.ends is null then event.json_text(t -> 'duration') end,
         null,
         event.pretalx_name(document, 'rooms', coalesce(nullif(slot -> 'room', 'null'), t -> 'room')),
         event.pretalx_name(document, 'tracks', t -> 'track'),
         event.pretalx_name(document, 'submission_types', t -> 'submission_type'),
         coalesce(event.json_text(t -> 'content_locale'), event.json_text(t -> 'language')),
-        t ->> 'abstract',
-        t ->> 'description',
+        event.json_text(t -> 'abstract'),
+        event.json_text(t -> 'description'),
         event.json_text(t -> 'url'),
         array(select w from jsonb_array_elements(event.json_array(t -> 'tags', p.path || '.tags')) as e
               cross join lateral (select coalesce(event.json_text(e -> 'tag'), event.json_text(e)) as w) as tag where w is not null),
@@ -92,10 +101,21 @@ begin atomic
             from jsonb_array_elements(case when jsonb_typeof(document -> 'speakers') = 'array' then document -> 'speakers' else '[]' end) as l
             where jsonb_typeof(h) = 'string' and l -> 'code' = h limit 1) as listed on true)
     from event.pretalx_talks(document) as p
-    cross join lateral (select event.json_object(p.talk, p.path) as t) as talk
-    cross join lateral (select coalesce(nullif(t -> 'slot', 'null'), t #> '{slots,0}') as slot) as placed
-    -- A talk without a place in time is a submission, not a session.
-    where coalesce(event.json_text(slot -> 'start'), event.json_text(t -> 'start')) is not null;
+    -- offset 0: checked once a talk, not once a field.
+    cross join lateral (select event.json_object(p.talk, p.path) as t offset 0) as talk
+    -- A talk may be given more than once.
+    cross join lateral (
+        select event.json_object(s, p.path || '.slots') as slot
+        from jsonb_array_elements(event.json_array(t -> 'slots', p.path || '.slots')) as s
+        union all
+        select event.json_object(t -> 'slot', p.path || '.slot')
+        where coalesce(t -> 'slots', '[]') in ('[]', 'null')) as placed
+    cross join lateral (
+        select coalesce(event.json_text(slot -> 'start'), event.json_text(t -> 'start')) as starts,
+            coalesce(event.json_text(slot -> 'end'), event.json_text(t -> 'end')) as ends) as time
+    -- A talk without a place in time is a submission, not a session; without a title it is no talk either, and is refused.
+    where (time.starts is not null or event.json_text(t -> 'title') is null)
+        and coalesce(event.json_text(t -> 'state'), '') not in ('canceled', 'cancelled', 'withdrawn', 'rejected', 'deleted');
 end;
 
 comment on function event.pretalx_items(jsonb) is 'Scheduled talks of a pretalx document, not yet checked. Errors: QC204.';

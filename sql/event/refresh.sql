@@ -1,14 +1,16 @@
 -- Which instants the caches hold, by the clock of the transaction that filled them.
 create or replace function event.cache_is_exact(event_id uuid, at timestamptz)
     returns boolean
-    language sql stable security definer
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
-begin atomic
-    select exists (
+as $$
+begin
+    return exists (
             select from event.refresh_state as s
             where s.valid_from <= cache_is_exact.at and cache_is_exact.at < s.valid_until)
         and not exists (select from event.dirty_marks as d where d.event_id = cache_is_exact.event_id);
-end;
+end
+$$;
 
 comment on function event.cache_is_exact(uuid, timestamptz) is
     'Whether the materialized views answer for this event at this instant exactly as the base tables would: they cover the

@@ -48,15 +48,27 @@ $$;
 comment on function event.json_object(jsonb, text) is 'The object, or an empty one for null. Errors: QC204 anything else.';
 
 -- pretalx writes names as {"en": …, "fr": …}; English first, else whichever comes first.
+create or replace function event.json_translation(value jsonb)
+    returns text
+    language sql immutable parallel safe
+return (
+    select o.value
+    from jsonb_each_text(value) as o
+    where btrim(o.value) <> ''
+    order by o.key <> 'en', o.key <> 'name', o.key
+    limit 1);
+
+comment on function event.json_translation(jsonb) is 'The text of a {language: string}; null when all are empty.';
+
+-- Read thirty times a session: without a subquery of its own it is inlined.
 create or replace function event.json_text(value jsonb)
     returns text
     language sql immutable parallel safe
 return nullif(btrim(case jsonb_typeof(value)
-    when 'object' then coalesce(value ->> 'en', value ->> 'name',
-        (select o.value from jsonb_each_text(value) as o where o.value <> '' order by o.key limit 1))
+    when 'object' then event.json_translation(value)
     when 'array' then null
     else value #>> '{}'
-end), '');
+end, E' \t\r\n'), '');
 
 comment on function event.json_text(jsonb) is 'A string, number or {language: string} as trimmed text; null when empty.';
 
@@ -66,21 +78,46 @@ create or replace function event.parse_instant(instant text, zone text)
     set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if instant ~ '^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?\s*(Z|[+-]\d\d(:?\d\d)?)$' then
+    if instant ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$' then
         return instant::timestamptz;
-    elsif instant ~ '^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?)?$' then
+    elsif instant ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?$' then
         return instant::timestamp at time zone zone;
     end if;
     return null;
 exception
-    -- 2024-02-30, or 25:00.
-    when datetime_field_overflow or invalid_datetime_format then
+    -- 2024-02-30, 25:00, or +25:00.
+    when datetime_field_overflow or invalid_datetime_format or invalid_time_zone_displacement_value then
         return null;
 end
 $$;
 
 comment on function event.parse_instant(text, text) is
     'An ISO 8601 date or instant; without an offset it is local time in the zone. Null when it is neither.';
+
+-- Old files give a session only the day it belongs to and a time of day; before the day changes, that is the next date.
+create or replace function event.session_start(instant text, day text, start text, day_change text)
+    returns text
+    language sql stable parallel safe
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select case
+        when length(s.instant) > 10 or s.start is null then s.instant
+        when s.instant is not null                     then s.instant || 'T' || s.start
+        when s.start < s.day_change                    then s.next_day || 'T' || s.start
+        else s.day || 'T' || s.start
+    end
+    from (
+        select session_start.instant, session_start.day,
+            -- 9:30 is 09:30, so that times compare as texts.
+            regexp_replace(session_start.start, '^([0-9]:)', '0\1') as start,
+            regexp_replace(session_start.day_change, '^([0-9]:)', '0\1') collate "C" as day_change,
+            coalesce(to_char(event.parse_instant(session_start.day, 'UTC') at time zone 'UTC' + interval '1 day', 'YYYY-MM-DD'),
+                session_start.day) as next_day
+    ) as s;
+end;
+
+comment on function event.session_start(text, text, text, text) is
+    'When a session starts, as text that parse_instant reads: its own instant, else its date or day with its time of day.';
 
 -- A file without a zone still says how far from UTC it is: Etc/GMT-1 is one hour east (the sign is POSIX''s).
 create or replace function event.zone_of_offsets(instants text[])
@@ -89,10 +126,10 @@ create or replace function event.zone_of_offsets(instants text[])
     set search_path = pg_catalog, pg_temp
 begin atomic
     with offsets as (
-        select distinct case when i ~ 'Z$' then '+00' else substring(i from '[+-]\d\d(?=:?\d\d$|$)') end as hours,
-            coalesce(substring(i from '[+-]\d\d:?(\d\d)$'), '00') as minutes
+        select distinct case when i ~ 'Z$' then '+00' else substring(i from '[+-][0-9]{2}(?=:?[0-9]{2}$|$)') end as hours,
+            coalesce(substring(i from '[+-][0-9]{2}:?([0-9]{2})$'), '00') as minutes
         from unnest(instants) as i
-        where i ~ 'T.*(Z|[+-]\d\d(:?\d\d)?)$'
+        where i ~ '[T ][0-9]{2}:.*(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'
     )
     select case
         when count(*) = 0                                then null

@@ -3,6 +3,7 @@ create or replace function event.sessions_now(event_id uuid)
     returns setof event.session_details
     language plpgsql stable rows 60
     set search_path = pg_catalog, pg_temp
+    set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_event event.events := event.require(event_id);
@@ -30,6 +31,7 @@ create or replace function event.sessions_next(event_id uuid)
     returns setof event.session_details
     language plpgsql stable rows 60
     set search_path = pg_catalog, pg_temp
+    set plan_cache_mode = force_generic_plan
 as $$
 declare
     v_event event.events := event.require(event_id);

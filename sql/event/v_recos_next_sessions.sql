@@ -14,10 +14,11 @@ select
     s.speakers,
     s.url,
     event.match_score(contractor.features_of(c), event.tags_of(s)) as score,
-    event.explain_signals(event.match_signals(contractor.features_of(c), event.tags_of(s))) as why
+    w.why
 from event.event_attendees as a
 join contractor.contractors as c using (contractor_id)
-cross join lateral event.sessions_next(a.event_id) as s;
+cross join lateral event.sessions_next(a.event_id) as s
+cross join lateral event.explain_signals(event.match_signals(contractor.features_of(c), event.tags_of(s))) as w;
 
 comment on view event.v_recos_next_sessions is
     'Sessions of the next 60 minutes for every attendee, with score in [0,1] and why. Ask for one event and contractor.';
