@@ -30,9 +30,8 @@ build: need-swift       ## the concierge command, in .build/release
 setup:                  ## PostgreSQL, its extensions and the headers, as Debian packages
 	@extensions/install.sh
 
-lint: build             ## shell scripts by shellcheck, migrations by our own rules
+lint:                   ## the shell scripts, by shellcheck (a Debian package)
 	@shellcheck extensions/install.sh .ci/run .ci/step .ci/test
-	@$(concierge) migrate lint
 
 clean:                  ## what was built; the development database stays (concierge dev reset)
 	@rm -rf .build
