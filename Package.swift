@@ -22,14 +22,19 @@ let package = Package(
         .target(name: "Daemon", dependencies: ["Postgres"], swiftSettings: strict),
 
         // The command line.
-        .executableTarget(name: "concierge", dependencies: ["Postgres", "Migrations", "Daemon"], swiftSettings: strict),
+        .executableTarget(
+            name: "concierge", dependencies: ["Postgres", "Migrations", "Daemon"], swiftSettings: strict),
 
         // Tests. Those that need a server make databases of their own in the development cluster.
         .target(
             name: "TestSupport", dependencies: ["concierge", "Postgres", "Migrations"], path: "Tests/Support",
             swiftSettings: strict),
-        .testTarget(name: "PostgresTests", dependencies: ["Postgres", "Migrations", "TestSupport"], swiftSettings: strict),
-        .testTarget(name: "MigrationsTests", dependencies: ["Migrations", "Postgres", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "PostgresTests", dependencies: ["Postgres", "Migrations", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "MigrationsTests", dependencies: ["Migrations", "Postgres", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(name: "DaemonTests", dependencies: ["Daemon", "Postgres"], swiftSettings: strict),
         .testTarget(
             name: "ConciergeTests", dependencies: ["concierge", "Migrations", "Postgres", "TestSupport"],

@@ -57,7 +57,8 @@ package func listFolder(_ path: String) throws(FileError) -> [String] {
     return names.sorted()
 }
 
-/// Every file below a folder whose name ends so, as sorted paths relative to it. No such folder means no files.
+/// Every file below a folder whose name ends so, as sorted paths relative to it. No such folder means no
+/// files.
 package func filesBelow(_ folder: String, suffix: String) throws(FileError) -> [String] {
     guard fileKind(folder) == .folder else { return [] }
     var paths: [String] = []

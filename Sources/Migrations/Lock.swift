@@ -1,5 +1,5 @@
-import Postgres
 import Glibc
+import Postgres
 
 /// The session that migrates a database at this moment.
 public struct LockHolder: Hashable, Sendable, CustomStringConvertible {
@@ -11,14 +11,15 @@ public struct LockHolder: Hashable, Sendable, CustomStringConvertible {
     public let since: String
 
     public var description: String {
-        "\(application.isEmpty ? "a session" : application) of \(user) on \(client), pid \(pid), since \(since)"
+        let what = application.isEmpty ? "a session" : application
+        return "\(what) of \(user) on \(client), pid \(pid), since \(since)"
     }
 }
 
 /// One migrator a database at a time: a session advisory lock.
 ///
-/// It is tried for again and again rather than waited for inside the server: a waiting statement would be an open
-/// transaction, and hold back vacuum and every `create index concurrently` of the migrator it waits for.
+/// It is tried for again and again rather than waited for inside the server: a waiting statement would be an
+/// open transaction, and hold back vacuum and every `create index concurrently` of the migrator it waits for.
 struct MigrationLock {
     /// The letters "concierg" as a number.
     static let key: Int64 = 0x636f_6e63_6965_7267
@@ -27,14 +28,17 @@ struct MigrationLock {
     static func take(_ connection: Connection, patience: Duration, waiting: (LockHolder) -> Void) throws {
         let began = ContinuousClock.now
         var met: Set<LockHolder> = []
-        while try connection.query("select pg_catalog.pg_try_advisory_lock($1)", [Parameter(key)]).scalar != "t" {
+        while try connection.query("select pg_catalog.pg_try_advisory_lock($1)", [Parameter(key)]).scalar
+            != "t"
+        {
             let holder = try holder(connection)
             if let holder, met.insert(holder).inserted { waiting(holder) }
             guard began.duration(to: .now) < patience else {
-                throw Refusal(Problem(
-                    file: "database \(connection.database)", "another migrator holds the lock",
-                    detail: holder?.description,
-                    hint: "Wait for it, or end it: select pg_terminate_backend(\(holder?.pid ?? 0));"))
+                throw Refusal(
+                    Problem(
+                        file: "database \(connection.database)", "another migrator holds the lock",
+                        detail: holder?.description,
+                        hint: "Wait for it, or end it: select pg_terminate_backend(\(holder?.pid ?? 0));"))
             }
             usleep(200_000)
         }
@@ -54,12 +58,14 @@ struct MigrationLock {
             from pg_catalog.pg_locks l
             join pg_catalog.pg_stat_activity a using (pid)
             where l.locktype = 'advisory' and l.granted and l.objsubid = 1
-                and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
+                and l.database = (
+                    select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
                 and (l.classid::bigint << 32 | l.objid::bigint) = $1
             """, [Parameter(key)])
         return try rows.first.map { row in
             LockHolder(
-                pid: try row.value("pid"), user: try row.value("usename"), application: try row.value("application"),
+                pid: try row.value("pid"), user: try row.value("usename"),
+                application: try row.value("application"),
                 client: try row.value("client"), since: try row.value("since"))
         }
     }

@@ -15,8 +15,8 @@ public struct ManifestEntry: Hashable, Sendable {
     public let line: Int
 }
 
-/// The table of contents of `sql/`: one path a line in the order they are applied. Blank lines and `#` comments are
-/// headings; `always PATH` and `cron PATH` say that a file runs at another time or place.
+/// The table of contents of `sql/`: one path a line in the order they are applied. Blank lines and `#`
+/// comments are headings; `always PATH` and `cron PATH` say that a file runs at another time or place.
 public enum Manifest {
     public static func parse(_ bytes: [UInt8]) throws -> [ManifestEntry] {
         guard let text = String(validating: bytes, as: UTF8.self) else {
@@ -24,23 +24,29 @@ public enum Manifest {
         }
         var entries: [ManifestEntry] = []
         var problems: [Problem] = []
-        for (index, content) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
+        for (index, content) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+            .enumerated()
+        {
             let line = index + 1
             let words = content.prefix { $0 != "#" }.split(whereSeparator: \.isWhitespace)
             guard let path = words.last.map(String.init) else { continue }
             let role = words.count == 1 ? .object : ManifestEntry.Role(rawValue: String(words[0]))
             guard let role, words.count == 1 || words.count == 2 && role != .object else {
-                problems.append(Problem(
-                    file: "sql/manifest", line: line, "not a line of a manifest",
-                    hint: "Write one of: PATH, always PATH, cron PATH."))
+                problems.append(
+                    Problem(
+                        file: "sql/manifest", line: line, "not a line of a manifest",
+                        hint: "Write one of: PATH, always PATH, cron PATH."))
                 continue
             }
             if !path.hasSuffix(".sql") || path.hasPrefix("/") || path.split(separator: "/").contains("..") {
-                problems.append(Problem(
-                    file: "sql/manifest", line: line, "\(path) is not the path of an .sql file below sql/"))
+                problems.append(
+                    Problem(
+                        file: "sql/manifest", line: line, "\(path) is not the path of an .sql file below sql/"
+                    ))
             } else if let twin = entries.first(where: { $0.path == path }) {
-                problems.append(Problem(
-                    file: "sql/manifest", line: line, "\(path) is named already on line \(twin.line)"))
+                problems.append(
+                    Problem(
+                        file: "sql/manifest", line: line, "\(path) is named already on line \(twin.line)"))
             } else {
                 entries.append(ManifestEntry(role: role, path: path, line: line))
             }

@@ -50,7 +50,8 @@ public struct Plan: Sendable {
         if project.preamble.contains(where: isChanged) {
             objects = project.objects
         } else {
-            // Later files stand on earlier ones (a view on a function, a grant on both), so they are applied again too.
+            // Later files stand on earlier ones (a view on a function, a grant on both), so they are applied
+            // again too.
             objects = Array(project.objects.drop { !isChanged($0) })
         }
         cron = project.cron.filter(isChanged)
@@ -67,20 +68,28 @@ private func contradictions(_ project: Project, _ ledger: Ledger) -> [Problem] {
         let file = migration.source.path
         guard let applied = ledger.migrations[migration.number] else {
             if migration.number < newest {
-                problems.append(Problem(
-                    file: file, "out of order: number \(newest) is applied already, \(migration.number) is not",
-                    hint: "Give the migration the next free number."))
+                problems.append(
+                    Problem(
+                        file: file,
+                        "out of order: number \(newest) is applied already, \(migration.number) is not",
+                        hint: "Give the migration the next free number."))
             }
             continue
         }
         if applied.checksum != migration.source.checksum {
-            problems.append(Problem(
-                file: file, "edited after it was applied on \(applied.appliedAt)",
-                detail: "Applied with checksum \(applied.checksum), the file now has \(migration.source.checksum).",
-                hint: "Restore the file, and write what you want changed as a new migration."))
+            problems.append(
+                Problem(
+                    file: file, "edited after it was applied on \(applied.appliedAt)",
+                    detail:
+                        
+                        "Applied with checksum \(applied.checksum), "
+                        + "the file now has \(migration.source.checksum).",
+                    hint: "Restore the file, and write what you want changed as a new migration."))
         } else if applied.name != migration.name {
-            problems.append(Problem(
-                file: file, "renamed after it was applied as \(applied.name)", hint: "Give it its old name back."))
+            problems.append(
+                Problem(
+                    file: file, "renamed after it was applied as \(applied.name)",
+                    hint: "Give it its old name back."))
         }
     }
     let numbers = Set(project.migrations.map(\.number))
@@ -88,10 +97,11 @@ private func contradictions(_ project: Project, _ ledger: Ledger) -> [Problem] {
     where !numbers.contains(applied.number) {
         let number = String(applied.number)
         let padded = String(repeating: "0", count: max(0, 4 - number.count)) + number
-        problems.append(Problem(
-            file: "migrations/\(padded)_\(applied.name).sql",
-            "applied on \(applied.appliedAt), but the file is missing",
-            hint: "Restore the file; is this an older checkout than the one that was deployed?"))
+        problems.append(
+            Problem(
+                file: "migrations/\(padded)_\(applied.name).sql",
+                "applied on \(applied.appliedAt), but the file is missing",
+                hint: "Restore the file; is this an older checkout than the one that was deployed?"))
     }
     return problems
 }

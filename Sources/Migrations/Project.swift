@@ -10,8 +10,10 @@ public struct Source: Hashable, Sendable {
     init(root: String, path: String) throws {
         let bytes = try readFile(root + "/" + path)
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw Refusal(Problem(
-                file: path, line: lineOfInvalidUTF8(bytes), "not UTF-8", hint: "Save the file in UTF-8 encoding."))
+            throw Refusal(
+                Problem(
+                    file: path, line: lineOfInvalidUTF8(bytes), "not UTF-8",
+                    hint: "Save the file in UTF-8 encoding."))
         }
         do {
             statements = try Scanner.statements(in: text)
@@ -94,7 +96,9 @@ public struct Project: Sendable {
         }
         let migrations = try collect { try readMigrations(root) } ?? []
         let files = try collect { try readObjects(root) } ?? []
-        for source in migrations.map(\.source) + files.map(\.source) { problems += source.transactionProblems }
+        for source in migrations.map(\.source) + files.map(\.source) {
+            problems += source.transactionProblems
+        }
         guard problems.isEmpty else { throw Refusal(problems) }
 
         self.root = root
@@ -112,20 +116,25 @@ private func readMigrations(_ root: String) throws -> [Migration] {
         let path = "migrations/" + name
         if name.lowercased().hasPrefix("readme") { continue }
         guard let parsed = Migration.parse(fileName: name) else {
-            problems.append(Problem(
-                file: path, "not the name of a migration",
-                hint: "Name it NNNN_what_it_does.sql: four digits or more, then lower-case words joined by _."))
+            problems.append(
+                Problem(
+                    file: path, "not the name of a migration",
+                    hint:
+                        "Name it NNNN_what_it_does.sql: four digits or more, lower-case words joined by _."
+                ))
             continue
         }
         if let twin = migrations.first(where: { $0.number == parsed.number }) {
-            problems.append(Problem(
-                file: path, "number \(parsed.number) is taken by \(twin.source.path)",
-                hint: "Give the newer of the two the next free number."))
+            problems.append(
+                Problem(
+                    file: path, "number \(parsed.number) is taken by \(twin.source.path)",
+                    hint: "Give the newer of the two the next free number."))
             continue
         }
         do {
-            migrations.append(Migration(
-                number: parsed.number, name: parsed.name, source: try Source(root: root, path: path)))
+            migrations.append(
+                Migration(
+                    number: parsed.number, name: parsed.name, source: try Source(root: root, path: path)))
         } catch let refusal as Refusal {
             problems += refusal.problems
         }
@@ -137,18 +146,20 @@ private func readMigrations(_ root: String) throws -> [Migration] {
 private func readObjects(_ root: String) throws -> [ObjectFile] {
     let folder = root + "/sql"
     guard fileKind(folder + "/manifest") == .file else {
-        throw Refusal(Problem(
-            file: "sql/manifest", "there is no manifest",
-            hint: "It names the files of sql/ in the order they are applied, one path a line."))
+        throw Refusal(
+            Problem(
+                file: "sql/manifest", "there is no manifest",
+                hint: "It names the files of sql/ in the order they are applied, one path a line."))
     }
     let entries = try Manifest.parse(readFile(folder + "/manifest"))
     var problems: [Problem] = []
     var files: [ObjectFile] = []
     for entry in entries {
         guard fileKind(folder + "/" + entry.path) == .file else {
-            problems.append(Problem(
-                file: "sql/manifest", line: entry.line, "there is no file sql/\(entry.path)",
-                hint: "Write the file, or take the line out."))
+            problems.append(
+                Problem(
+                    file: "sql/manifest", line: entry.line, "there is no file sql/\(entry.path)",
+                    hint: "Write the file, or take the line out."))
             continue
         }
         do {
@@ -160,9 +171,10 @@ private func readObjects(_ root: String) throws -> [ObjectFile] {
     }
     let named = Set(entries.map(\.path))
     for path in try filesBelow(folder, suffix: ".sql") where !named.contains(path) {
-        problems.append(Problem(
-            file: "sql/" + path, "not named in sql/manifest",
-            hint: "Add the line \"\(path)\" where its turn is, or delete the file."))
+        problems.append(
+            Problem(
+                file: "sql/" + path, "not named in sql/manifest",
+                hint: "Add the line \"\(path)\" where its turn is, or delete the file."))
     }
     guard problems.isEmpty else { throw Refusal(problems) }
     return files

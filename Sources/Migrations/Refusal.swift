@@ -9,7 +9,8 @@ public struct Problem: Hashable, Sendable, CustomStringConvertible {
     public let detail: String?
     public let hint: String?
 
-    public init(file: String, line: Int? = nil, _ message: String, detail: String? = nil, hint: String? = nil) {
+    public init(file: String, line: Int? = nil, _ message: String, detail: String? = nil, hint: String? = nil)
+    {
         self.file = file
         self.line = line
         self.message = message

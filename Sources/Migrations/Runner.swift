@@ -62,7 +62,8 @@ public struct Runner {
 
     /// Applies what is pending and returns the plan that was carried out.
     ///
-    /// Throws `Refusal` when nothing was changed, `ScriptError` when a file failed: the transactions before it stay.
+    /// Throws `Refusal` when nothing was changed, `ScriptError` when a file failed: the transactions before
+    /// it stay.
     @discardableResult
     public func apply() throws -> Plan {
         let connection = try target.connect()
@@ -79,7 +80,8 @@ public struct Runner {
                 try LedgerStore.record(migration, connection)
             }
         }
-        // A migration that drops what an object file made may delete that file's row from the ledger: so read it again.
+        // A migration that drops what an object file made may delete that file's row from the ledger: so read
+        // it again.
         let later = plan.migrations.isEmpty ? plan : try Plan(project, LedgerStore.read(connection))
         try applyObjects(later, connection)
         for file in later.cron { try applyCron(file, connection) }
@@ -103,16 +105,21 @@ public struct Runner {
     /// Runs a file where pg_cron lives; there, `concierge.database` says which database its jobs are for.
     private func applyCron(_ file: ObjectFile, _ connection: Connection) throws {
         if let reason = cronSkipReason { return progress(.skipped(file.source.path, reason: reason)) }
-        let home = try connection.query(
-            "select coalesce(nullif(pg_catalog.current_setting('cron.database_name', true), ''), 'postgres')"
-        ).scalar ?? "postgres"
+        let home =
+            try connection.query(
+                """
+            select coalesce(nullif(pg_catalog.current_setting('cron.database_name', true), ''), 'postgres')
+            """
+            ).scalar ?? "postgres"
         let cron: Connection
         do {
             cron = try target.inDatabase(home).connect()
         } catch let error as PostgresError {
-            return progress(.skipped(file.source.path, reason: "database \(home) cannot be reached: \(error.message)"))
+            return progress(
+                .skipped(file.source.path, reason: "database \(home) cannot be reached: \(error.message)"))
         }
-        guard try cron.query("select 1 from pg_catalog.pg_extension where extname = 'pg_cron'").count == 1 else {
+        guard try cron.query("select 1 from pg_catalog.pg_extension where extname = 'pg_cron'").count == 1
+        else {
             return progress(.skipped(file.source.path, reason: "database \(home) has no extension pg_cron"))
         }
         try cron.query(
@@ -122,7 +129,8 @@ public struct Runner {
     }
 
     /// One transaction, told about before and after.
-    private func step(_ name: String, files: Int, _ connection: Connection, _ body: () throws -> Void) throws {
+    private func step(_ name: String, files: Int, _ connection: Connection, _ body: () throws -> Void) throws
+    {
         progress(.began(name, files: files))
         let began = ContinuousClock.now
         connection.onNotice = { notice in
@@ -136,8 +144,8 @@ public struct Runner {
         progress(.finished(name, began.duration(to: .now)))
     }
 
-    /// Has the server look now and then whether this process still lives, so that a killed migrator's statement, and with
-    /// it the lock, ends in seconds rather than when the statement does.
+    /// Has the server look now and then whether this process still lives, so that a killed migrator's
+    /// statement, and with it the lock, ends in seconds rather than when the statement does.
     private static func guardAgainstDeath(_ connection: Connection) throws {
         try connection.execute(script: "set client_connection_check_interval = '2s'")
     }
@@ -155,7 +163,8 @@ func run(_ source: Source, _ connection: Connection) throws {
             try connection.execute(script: statement.text)
         } catch let error as PostgresError {
             throw ScriptError(
-                file: source.path, line: statement.line(at: error.position), statement: statement.headline, error: error)
+                file: source.path, line: statement.line(at: error.position), statement: statement.headline,
+                error: error)
         }
     }
 }

@@ -24,7 +24,8 @@ public struct Statement: Hashable, Sendable {
             .map { $0.prefix { $0.isLetter || $0 == "_" }.lowercased() }
     }
 
-    /// Whether it would begin or end a transaction, which belongs to whoever runs the file. Savepoints are fine.
+    /// Whether it would begin or end a transaction, which belongs to whoever runs the file. Savepoints are
+    /// fine.
     public var controlsTransaction: Bool {
         switch verb {
         case "begin", "commit", "end", "abort":
@@ -40,7 +41,8 @@ public struct Statement: Hashable, Sendable {
         }
     }
 
-    /// The line of the file for a character position in the statement, as the server counts it: from 1, in code points.
+    /// The line of the file for a character position in the statement, as the server counts it: from 1, in
+    /// code points.
     public func line(at position: Int?) -> Int {
         guard let position, position > 0 else { return line }
         return line + text.unicodeScalars.prefix(position - 1).count { $0 == "\n" }
@@ -56,8 +58,8 @@ public struct ScanError: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// Splits SQL text into statements the way the server's own lexer would, needing no server.
 ///
-/// A semicolon ends a statement unless it stands in a string (`'…'`, `E'…'`, `$tag$…$tag$`), a quoted name, a comment
-/// (nested), parentheses, or a `begin atomic … end` body.
+/// A semicolon ends a statement unless it stands in a string (`'…'`, `E'…'`, `$tag$…$tag$`), a quoted name, a
+/// comment (nested), parentheses, or a `begin atomic … end` body.
 struct Scanner {
     private let bytes: [UInt8]
     private var index = 0
@@ -112,7 +114,8 @@ struct Scanner {
         if let start {
             var end = index
             while end > start.index, bytes[end - 1] <= 0x20 { end -= 1 }
-            statements.append(Statement(text: String(decoding: bytes[start.index..<end], as: UTF8.self), line: start.line))
+            statements.append(
+                Statement(text: String(decoding: bytes[start.index..<end], as: UTF8.self), line: start.line))
         }
         start = nil
         previousWord = ""
@@ -171,7 +174,9 @@ struct Scanner {
     }
 
     /// '…' or "…": a doubled quote stays inside, and so does what follows a backslash when those count.
-    private mutating func skipQuoted(by quote: UInt8, backslashEscapes: Bool, _ what: String) throws(ScanError) {
+    private mutating func skipQuoted(
+        by quote: UInt8, backslashEscapes: Bool, _ what: String
+    ) throws(ScanError) {
         let opened = line
         advance()
         while let byte = peek() {

@@ -30,7 +30,8 @@ struct TAPCollector {
     private(set) var skippedAll: String?
     private var plan: (count: Int, line: Int)?
 
-    /// Takes one value of a single text column; it may hold many lines. Everything that is not TAP is passed over.
+    /// Takes one value of a single text column; it may hold many lines. Everything that is not TAP is passed
+    /// over.
     mutating func take(_ value: String, line: Int) {
         for text in value.split(separator: "\n") { takeLine(text, line) }
     }
@@ -47,7 +48,8 @@ struct TAPCollector {
             if count == 0, let found = findDirective(rest), found.kind == "skip" { skippedAll = found.reason }
         } else if let rest = text.dropping("Bail out!") {
             problems.append(TestProblem(line: line, message: "bailed out:\(rest)"))
-        } else if text.hasPrefix("#"), let last = assertions.indices.last, assertions[last].verdict == .failed {
+        } else if text.hasPrefix("#"), let last = assertions.indices.last, assertions[last].verdict == .failed
+        {
             let diagnostic = text.drop { $0 == "#" || $0 == " " }
             if !diagnostic.isEmpty, !diagnostic.hasPrefix("Looks like you") {
                 assertions[last].diagnostics.append(String(text.dropFirst()))
@@ -67,22 +69,26 @@ struct TAPCollector {
             default: ok ? .passed : .failed
             }
         let sentence = (directive?.before ?? rest).drop { $0 == " " || $0 == "-" }
-        assertions.append(Assertion(
-            verdict: verdict, sentence: sentence.replacing("\\#", "#"), line: line))
+        assertions.append(
+            Assertion(
+                verdict: verdict, sentence: sentence.replacing("\\#", "#"), line: line))
     }
 
     /// Adds what only the end shows. `lastLine` is the last statement's.
     mutating func finish(lastLine: Int) {
         guard problems.isEmpty, skippedAll == nil else { return }
         guard let plan else {
-            problems.append(TestProblem(line: lastLine, message: "no plan: neither plan(n) nor finish() printed one"))
+            problems.append(
+                TestProblem(line: lastLine, message: "no plan: neither plan(n) nor finish() printed one"))
             return
         }
         if assertions.isEmpty {
             problems.append(TestProblem(line: plan.line, message: "the file asserts nothing"))
         } else if plan.count != assertions.count {
-            problems.append(TestProblem(
-                line: plan.line, message: "\(plan.count) assertions were planned, \(assertions.count) ran"))
+            problems.append(
+                TestProblem(
+                    line: plan.line, message: "\(plan.count) assertions were planned, \(assertions.count) ran"
+                ))
         }
     }
 

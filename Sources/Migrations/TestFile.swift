@@ -8,13 +8,14 @@ struct TestFile: Sendable {
     init(root: String, name: String) throws {
         self.name = name
         source = try Source(root: root, path: "Tests/sql/" + name)
-        data = DataDirective.all(in: String(decoding: try readFile(root + "/Tests/sql/" + name), as: UTF8.self))
+        data = DataDirective.all(
+            in: String(decoding: try readFile(root + "/Tests/sql/" + name), as: UTF8.self))
     }
 }
 
-/// `-- data: relative/path[.gz] into table_name`: before the statements run, the file's text becomes the one row of a
-/// temporary table with the column `body`. Where the file is not at hand the table is empty, and the test can skip.
-/// The path is relative to the data beside the project, or with `./` before it to the project.
+/// `-- data: relative/path[.gz] into table_name`: before the statements run, the file's text becomes the one
+/// row of a temporary table with the column `body`. Where the file is not at hand the table is empty, and the
+/// test can skip. The path is relative to the data beside the project, or with `./` before it to the project.
 struct DataDirective: Hashable, Sendable {
     let path: String
     let table: String
@@ -24,7 +25,9 @@ struct DataDirective: Hashable, Sendable {
         let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
         return lines.enumerated().compactMap { index, line in
             let words = line.split(separator: " ")
-            guard words.count == 5, words[0] == "--", words[1] == "data:", words[3] == "into" else { return nil }
+            guard words.count == 5, words[0] == "--", words[1] == "data:", words[3] == "into" else {
+                return nil
+            }
             return DataDirective(path: String(words[2]), table: String(words[4]), line: index + 1)
         }
     }
@@ -44,7 +47,9 @@ public struct TestReport: Sendable {
 
     public var passed: Int { assertions.count { $0.verdict == .passed } }
     public var failed: Int { assertions.count { $0.verdict == .failed } + problems.count }
-    public var skipped: Int { assertions.count - passed - assertions.count { $0.verdict == .failed } + (skippedAll == nil ? 0 : 1) }
+    public var skipped: Int {
+        assertions.count - passed - assertions.count { $0.verdict == .failed } + (skippedAll == nil ? 0 : 1)
+    }
 
     init(name: String, path: String, duration: Duration, _ collector: TAPCollector) {
         self.name = name

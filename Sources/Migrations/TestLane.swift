@@ -1,7 +1,7 @@
 import Postgres
 
-/// Runs test files one after another, each in a database of its own, and never waits: its owner polls the sockets of
-/// many lanes and calls `advance` on the one that is ready.
+/// Runs test files one after another, each in a database of its own, and never waits: its owner polls the
+/// sockets of many lanes and calls `advance` on the one that is ready.
 final class TestLane {
     enum Phase {
         case idle
@@ -61,23 +61,27 @@ final class TestLane {
             admin.socket.map { Wait(socket: $0, toWrite: false) }
         case .connecting(let progress):
             session?.socket.map { socket in
-                if case .waitingToRead = progress { Wait(socket: socket, toWrite: false) }
-                else { Wait(socket: socket, toWrite: true) }
+                if case .waitingToRead = progress {
+                    Wait(socket: socket, toWrite: false)
+                } else {
+                    Wait(socket: socket, toWrite: true)
+                }
             }
         case .running:
             session?.socket.map { Wait(socket: $0, toWrite: false) }
         }
     }
 
-    /// Takes the steps that are possible now; returns the report when the file is done. Its database is then the
-    /// caller's to drop.
+    /// Takes the steps that are possible now; returns the report when the file is done. Its database is then
+    /// the caller's to drop.
     func advance() throws -> TestReport? {
         switch phase {
         case .idle:
             return nil
         case .creating:
             guard try isDone(admin) else { return nil }
-            session = try Connection.start(target.conninfo, database: database, applicationName: "concierge test")
+            session = try Connection.start(
+                target.conninfo, database: database, applicationName: "concierge test")
             phase = .connecting(.waitingToWrite)
         case .connecting:
             guard let session else { return nil }
@@ -104,8 +108,11 @@ final class TestLane {
     private func prepare(_ session: Connection) {
         do {
             try session.execute(script: "set synchronous_commit = off")
-            for (name, value) in [("test.data", options.dataFolder ?? ""), ("test.project", options.projectFolder)] {
-                try session.query("select pg_catalog.set_config($1, $2, false)", [Parameter(name), Parameter(value)])
+            for (name, value) in [
+                ("test.data", options.dataFolder ?? ""), ("test.project", options.projectFolder),
+            ] {
+                try session.query(
+                    "select pg_catalog.set_config($1, $2, false)", [Parameter(name), Parameter(value)])
             }
             for directive in file?.data ?? [] {
                 let table = try session.escapeIdentifier(directive.table)

@@ -33,7 +33,8 @@ public struct TestRunner {
         try filesBelow(root + "/Tests/sql", suffix: ".sql").filter { !$0.hasPrefix("_setup/") }
     }
 
-    /// Runs the files, then checks every PL/pgSQL function if asked to; each report is handed over as it is made.
+    /// Runs the files, then checks every PL/pgSQL function if asked to; each report is handed over as it is
+    /// made.
     public func run(_ names: [String], checkFunctions: Bool, report: (TestReport) -> Void) throws {
         let admin = try target.inDatabase("postgres").connect(as: "concierge test")
         let template = TestTemplate(project: project, target: target, admin: admin)
@@ -85,7 +86,8 @@ public struct TestRunner {
     private func ready(_ lanes: [TestLane], _ sweeper: TestSweeper) throws -> [TestLane] {
         var descriptors = lanes.map { lane in
             pollfd(
-                fd: lane.wait?.socket ?? -1, events: Int16(lane.wait?.toWrite == true ? POLLOUT : POLLIN), revents: 0)
+                fd: lane.wait?.socket ?? -1, events: Int16(lane.wait?.toWrite == true ? POLLOUT : POLLIN),
+                revents: 0)
         }
         descriptors.append(pollfd(fd: sweeper.socket ?? -1, events: Int16(POLLIN), revents: 0))
         // A lane without a socket has lost its connection, and learns of it when it goes on.

@@ -2,8 +2,8 @@ import Postgres
 
 /// Drops the databases of finished files while other files run.
 ///
-/// Not at once: a session takes a moment to end after it was closed, and DROP DATABASE would wait a tenth of a second
-/// for it, ten times what it needs.
+/// Not at once: a session takes a moment to end after it was closed, and DROP DATABASE would wait a tenth of
+/// a second for it, ten times what it needs.
 final class TestSweeper {
     private static let settling = Duration.milliseconds(50)
 
@@ -29,7 +29,9 @@ final class TestSweeper {
                 }
             }
         }
-        guard !isBusy, let next = waiting.first, next.since.duration(to: .now) > TestSweeper.settling else { return }
+        guard !isBusy, let next = waiting.first, next.since.duration(to: .now) > TestSweeper.settling else {
+            return
+        }
         waiting.removeFirst()
         try connection.send(script: "drop database if exists \(next.name) with (force)")
         isBusy = true
@@ -39,7 +41,9 @@ final class TestSweeper {
     func finish() throws {
         while isBusy, try connection.nextResult() != nil {}
         isBusy = false
-        for (name, _) in waiting { try connection.execute(script: "drop database if exists \(name) with (force)") }
+        for (name, _) in waiting {
+            try connection.execute(script: "drop database if exists \(name) with (force)")
+        }
         waiting = []
     }
 }

@@ -1,6 +1,7 @@
 import Postgres
 
-/// The database every test starts from: migrations, `sql/` and `Tests/sql/_setup`, made once for each state of the files.
+/// The database every test starts from: migrations, `sql/` and `Tests/sql/_setup`, made once for each state
+/// of the files.
 struct TestTemplate {
     private static let prefix = "concierge_test_template_"
     private static let throwAwayPrefix = "concierge_test_run_"
@@ -9,25 +10,32 @@ struct TestTemplate {
 
     let project: Project
     let target: Target
-    /// A session in database `postgres`: advisory locks belong to one database, and all testers meet in this one.
+    /// A session in database `postgres`: advisory locks belong to one database, and all testers meet in this
+    /// one.
     let admin: Connection
 
-    /// Makes the template unless it is there, and drops those of other states that nobody uses; returns its name.
+    /// Makes the template unless it is there, and drops those of other states that nobody uses; returns its
+    /// name.
     ///
-    /// Two testers may come at once: one builds under an exclusive lock; everyone then holds a shared lock on the name,
-    /// which keeps others from dropping it, until the session ends.
+    /// Two testers may come at once: one builds under an exclusive lock; everyone then holds a shared lock on
+    /// the name, which keeps others from dropping it, until the session ends.
     func prepare() throws -> String {
         let setup = try filesBelow(project.root + "/Tests/sql/_setup", suffix: ".sql")
             .map { try Source(root: project.root, path: "Tests/sql/_setup/" + $0) }
         let name = TestTemplate.prefix + (try fingerprint(setup)).prefix(16)
 
-        try admin.query("select pg_catalog.pg_advisory_lock(pg_catalog.hashtext($1))", [Parameter(TestTemplate.prefix)])
+        try admin.query(
+            "select pg_catalog.pg_advisory_lock(pg_catalog.hashtext($1))", [Parameter(TestTemplate.prefix)])
         defer {
             _ = try? admin.query(
-                "select pg_catalog.pg_advisory_unlock(pg_catalog.hashtext($1))", [Parameter(TestTemplate.prefix)])
+                "select pg_catalog.pg_advisory_unlock(pg_catalog.hashtext($1))",
+                [Parameter(TestTemplate.prefix)])
         }
-        try admin.query("select pg_catalog.pg_advisory_lock_shared(pg_catalog.hashtext($1))", [Parameter(name)])
-        if try admin.query("select 1 from pg_catalog.pg_database where datname = $1", [Parameter(name)]).isEmpty {
+        try admin.query(
+            "select pg_catalog.pg_advisory_lock_shared(pg_catalog.hashtext($1))", [Parameter(name)])
+        if try admin.query("select 1 from pg_catalog.pg_database where datname = $1", [Parameter(name)])
+            .isEmpty
+        {
             try build(name, setup)
         }
         try dropUnused(except: name)
@@ -35,16 +43,20 @@ struct TestTemplate {
     }
 
     /// The name of the n-th throw-away database of this tester; it carries the server process of its session.
-    func throwAwayName(_ number: Int) -> String { "\(TestTemplate.throwAwayPrefix)\(admin.backendPID)_\(number)" }
+    func throwAwayName(_ number: Int) -> String {
+        "\(TestTemplate.throwAwayPrefix)\(admin.backendPID)_\(number)"
+    }
 
     /// All that makes one template differ from another.
     private func fingerprint(_ setup: [Source]) throws -> String {
-        let server = try admin.query(
-            """
-            select pg_catalog.current_setting('server_version_num') || ' ' ||
-                   pg_catalog.string_agg(name || ' ' || default_version, ' ' order by name) as version
-            from pg_catalog.pg_available_extensions
-            """).scalar ?? ""
+        let server =
+            try admin.query(
+                """
+                select pg_catalog.current_setting('server_version_num') || ' ' ||
+                       pg_catalog.string_agg(name || ' ' || default_version, ' ' order by name) as version
+                from pg_catalog.pg_available_extensions
+                """
+            ).scalar ?? ""
         let objects = project.preamble + project.objects
         let sources = project.migrations.map(\.source) + objects.map(\.source) + setup
         let inputs = [TestTemplate.generation, server] + sources.map { "\($0.path) \($0.checksum)" }
@@ -63,8 +75,10 @@ struct TestTemplate {
             do {
                 try connection.execute(script: "create extension \(name) schema public")
             } catch let error as PostgresError {
-                throw Refusal(Problem(
-                    file: "extension \(name)", error.message, hint: "Run extensions/install.sh, which brings it."))
+                throw Refusal(
+                    Problem(
+                        file: "extension \(name)", error.message,
+                        hint: "Run extensions/install.sh, which brings it."))
             }
         }
         var runner = Runner(project, place)
@@ -73,7 +87,8 @@ struct TestTemplate {
         for source in setup { try run(source, connection) }
         connection.close()
         try admin.execute(script: "alter database \(unfinished) rename to \(admin.escapeIdentifier(name))")
-        try admin.execute(script: "alter database \(admin.escapeIdentifier(name)) with allow_connections false")
+        try admin.execute(
+            script: "alter database \(admin.escapeIdentifier(name)) with allow_connections false")
     }
 
     /// Drops templates nobody holds, and throw-away databases whose tester is gone.
@@ -88,16 +103,19 @@ struct TestTemplate {
                 "select pg_catalog.pg_try_advisory_lock(pg_catalog.hashtext($1))", [Parameter(template)])
             guard isFree.scalar == "t" else { continue }
             try admin.execute(script: "drop database if exists \(admin.escapeIdentifier(template))")
-            try admin.query("select pg_catalog.pg_advisory_unlock(pg_catalog.hashtext($1))", [Parameter(template)])
+            try admin.query(
+                "select pg_catalog.pg_advisory_unlock(pg_catalog.hashtext($1))", [Parameter(template)])
         }
         let leftovers = try admin.query(
             """
             select datname from pg_catalog.pg_database
             where pg_catalog.starts_with(datname, $1)
-                and pg_catalog.split_part(datname, '_', 4)::integer not in (select pid from pg_catalog.pg_stat_activity)
+                and pg_catalog.split_part(datname, '_', 4)::integer
+                    not in (select pid from pg_catalog.pg_stat_activity)
             """, [Parameter(TestTemplate.throwAwayPrefix)])
         for database in try leftovers.map({ try $0.value("datname", as: String.self) }) {
-            try admin.execute(script: "drop database if exists \(admin.escapeIdentifier(database)) with (force)")
+            try admin.execute(
+                script: "drop database if exists \(admin.escapeIdentifier(database)) with (force)")
         }
     }
 }

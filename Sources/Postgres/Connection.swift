@@ -2,8 +2,8 @@ import CLibPQ
 
 /// One session with a server. Every call to libpq passes through this type and its extensions.
 ///
-/// A connection belongs to one thread. `query` and `execute` wait for the server; `send`, `consumeInput`, `isBusy`
-/// and `nextResult` never do, so one thread can watch the `socket` of many connections with poll(2).
+/// A connection belongs to one thread. `query` and `execute` wait for the server; `send`, `consumeInput`,
+/// `isBusy` and `nextResult` never do, so one thread can watch the `socket` of many connections with poll(2).
 public final class Connection {
     /// The `PGconn`; nil after `close`.
     private(set) var handle: OpaquePointer?
@@ -13,12 +13,15 @@ public final class Connection {
 
     private init(_ handle: OpaquePointer) {
         self.handle = handle
-        // The receiver gets an unretained pointer to self: `close`, at the latest in deinit, ends the PGconn first.
-        PQsetNoticeReceiver(handle, { context, result in
-            guard let context, let result else { return }
-            let connection = Unmanaged<Connection>.fromOpaque(context).takeUnretainedValue()
-            connection.onNotice?(PostgresError(result: result))
-        }, Unmanaged.passUnretained(self).toOpaque())
+        // The receiver gets an unretained pointer to self: `close`, at the latest in deinit, ends the PGconn
+        // first.
+        PQsetNoticeReceiver(
+            handle,
+            { context, result in
+                guard let context, let result else { return }
+                let connection = Unmanaged<Connection>.fromOpaque(context).takeUnretainedValue()
+                connection.onNotice?(PostgresError(result: result))
+            }, Unmanaged.passUnretained(self).toOpaque())
     }
 
     deinit { close() }
@@ -45,7 +48,8 @@ public final class Connection {
         return connection
     }
 
-    /// Begins to open a session and returns at once; go on with `continueConnecting` (`PQconnectStartParams`).
+    /// Begins to open a session and returns at once; go on with `continueConnecting`
+    /// (`PQconnectStartParams`).
     public static func start(
         _ conninfo: String = "", database: String? = nil, applicationName: String = "concierge"
     ) throws -> Connection {
@@ -57,7 +61,8 @@ public final class Connection {
     private typealias Keywords = UnsafePointer<UnsafePointer<CChar>?>
 
     private static func open(
-        _ conninfo: String, _ database: String?, _ applicationName: String, _ call: (Keywords, Keywords) -> OpaquePointer?
+        _ conninfo: String, _ database: String?, _ applicationName: String,
+        _ call: (Keywords, Keywords) -> OpaquePointer?
     ) throws -> Connection {
         // Later words win over earlier ones, and only the first dbname is expanded as a connection string.
         var words = [("fallback_application_name", applicationName)]
@@ -84,7 +89,8 @@ public final class Connection {
     }
 
     /// Takes the next step of opening, once the socket is ready; throws when the server cannot be reached
-    /// (`PQconnectPoll`). The socket may be another one after each step. The session then never blocks in `send`.
+    /// (`PQconnectPoll`). The socket may be another one after each step. The session then never blocks in
+    /// `send`.
     public func continueConnecting() throws -> ConnectProgress {
         switch PQconnectPoll(handle) {
         case PGRES_POLLING_READING:
@@ -132,7 +138,8 @@ public final class Connection {
         return results
     }
 
-    /// Runs the body in a transaction: committed when it returns, rolled back when it throws. The body's error wins.
+    /// Runs the body in a transaction: committed when it returns, rolled back when it throws. The body's
+    /// error wins.
     @discardableResult
     public func transaction<Result>(begin: String = "begin", _ body: () throws -> Result) throws -> Result {
         try execute(script: begin)

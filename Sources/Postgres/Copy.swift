@@ -3,9 +3,12 @@ import CLibPQ
 /// COPY, in text form and waiting for the server: bulk data for loaders and benchmarks.
 extension Connection {
     /// Runs a `copy … from stdin`; the body calls its argument with bytes as often as it likes, cut anywhere.
-    /// Returns how many rows arrived. When the body throws, nothing is copied (`PQputCopyData`, `PQputCopyEnd`).
+    /// Returns how many rows arrived. When the body throws, nothing is copied (`PQputCopyData`,
+    /// `PQputCopyEnd`).
     @discardableResult
-    public func copyIn(_ sql: String, _ body: (_ write: ([UInt8]) throws -> Void) throws -> Void) throws -> Int {
+    public func copyIn(
+        _ sql: String, _ body: (_ write: ([UInt8]) throws -> Void) throws -> Void
+    ) throws -> Int {
         // A non-blocking connection would answer "try again later" here.
         let wasNonBlocking = PQisnonblocking(handle) == 1
         if wasNonBlocking { PQsetnonblocking(handle, 0) }

@@ -17,7 +17,8 @@ extension Connection {
         guard PQsendQuery(handle, try cString(script)) == 1 else { throw connectionError() }
     }
 
-    /// Sends what libpq still holds. False: wait until the socket can be written (or read) and call again (`PQflush`).
+    /// Sends what libpq still holds. False: wait until the socket can be written (or read) and call again
+    /// (`PQflush`).
     public func flush() throws -> Bool {
         let left = PQflush(handle)
         guard left >= 0 else { throw connectionError() }
@@ -34,19 +35,22 @@ extension Connection {
 
     /// The next result of what was sent; nil when all of it is done (`PQgetResult`).
     ///
-    /// Throws when that statement failed: the caller must then still go on until nil, unless the connection is lost.
+    /// Throws when that statement failed: the caller must then still go on until nil, unless the connection
+    /// is lost.
     public func nextResult() throws -> Rows? { try waitForResult() }
 
-    /// Notifications that have arrived, oldest first; reads no socket: call `consumeInput` before (`PQnotifies`).
+    /// Notifications that have arrived, oldest first; reads no socket: call `consumeInput` before
+    /// (`PQnotifies`).
     public func notifications() -> [Notification] {
         var list: [Notification] = []
         while let pointer = PQnotifies(handle) {
             defer { PQfreemem(pointer) }
             let notify = pointer.pointee
-            list.append(Notification(
-                channel: notify.relname.map { String(cString: $0) } ?? "",
-                payload: notify.extra.map { String(cString: $0) } ?? "",
-                sender: notify.be_pid))
+            list.append(
+                Notification(
+                    channel: notify.relname.map { String(cString: $0) } ?? "",
+                    payload: notify.extra.map { String(cString: $0) } ?? "",
+                    sender: notify.be_pid))
         }
         return list
     }

@@ -27,7 +27,8 @@ extension Connection {
         guard let result else { throw connectionError() }
         let rows = Rows(ResultHandle(result))
         switch rows.status {
-        case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_SINGLE_TUPLE, PGRES_EMPTY_QUERY, PGRES_COPY_IN, PGRES_COPY_OUT:
+        case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_SINGLE_TUPLE, PGRES_EMPTY_QUERY, PGRES_COPY_IN,
+            PGRES_COPY_OUT:
             return rows
         default:
             throw PostgresError(result: result)
@@ -53,7 +54,8 @@ extension Connection {
     /// The text with its final NUL for libpq; a NUL inside would silently cut it short, so it is refused.
     func cString(_ text: String) throws -> [CChar] {
         guard !text.utf8.contains(0) else {
-            throw PostgresError(sqlState: .characterNotInRepertoire, message: "the statement contains a NUL character")
+            throw PostgresError(
+                sqlState: .characterNotInRepertoire, message: "the statement contains a NUL character")
         }
         return text.utf8.map { CChar(bitPattern: $0) } + [0]
     }

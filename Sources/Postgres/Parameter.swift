@@ -1,4 +1,5 @@
-/// A value bound to `$1`, `$2`, …: text that the server parses to the type the statement wants, or bytes for a `bytea`.
+/// A value bound to `$1`, `$2`, …: text that the server parses to the type the statement wants, or bytes for
+/// a `bytea`.
 ///
 /// SQL null is a nil `Parameter?`. A parameter prints as its size only, so that values cannot leak into logs.
 public struct Parameter: Sendable {
@@ -12,7 +13,8 @@ public struct Parameter: Sendable {
     public init(_ text: Substring) { storage = .text(String(text)) }
     public init(_ number: some BinaryInteger) { storage = .text(String(number)) }
     public init(_ number: Double) {
-        storage = .text(number.isNaN ? "NaN" : number.isInfinite ? (number < 0 ? "-Infinity" : "Infinity") : "\(number)")
+        storage = .text(
+            number.isNaN ? "NaN" : number.isInfinite ? (number < 0 ? "-Infinity" : "Infinity") : "\(number)")
     }
     public init(_ flag: Bool) { storage = .text(flag ? "t" : "f") }
     /// An array literal: `text[]` and everything the server reads from one.
@@ -54,7 +56,8 @@ private func arrayLiteral(_ elements: [String]) -> String {
 
 /// The pointers libpq wants for a list of parameters, alive for the length of one call.
 ///
-/// All values lie one behind the other in a single buffer. `lengths` and `formats` are read by libpq for binary values.
+/// All values lie one behind the other in a single buffer. `lengths` and `formats` are read by libpq for
+/// binary values.
 struct EncodedParameters {
     private var buffer: [CChar] = []
     private var offsets: [Int?] = []
@@ -69,7 +72,8 @@ struct EncodedParameters {
             case .text(let text):
                 guard !text.utf8.contains(0) else {
                     throw PostgresError(
-                        sqlState: .characterNotInRepertoire, message: "parameter $\(index + 1) contains a NUL character")
+                        sqlState: .characterNotInRepertoire,
+                        message: "parameter $\(index + 1) contains a NUL character")
                 }
                 append(text.utf8.map { CChar(bitPattern: $0) } + [0], length: text.utf8.count, format: 0)
             case .bytes(let bytes):

@@ -21,7 +21,8 @@ public struct PostgresError: Error, Hashable, Sendable {
     public var constraint: String?
 
     public init(
-        severity: String = "ERROR", sqlState: SQLState, message: String, detail: String? = nil, hint: String? = nil,
+        severity: String = "ERROR", sqlState: SQLState, message: String, detail: String? = nil,
+        hint: String? = nil,
         context: String? = nil, position: Int? = nil, schema: String? = nil, table: String? = nil,
         column: String? = nil, constraint: String? = nil
     ) {

@@ -71,14 +71,17 @@ public struct Row {
     }
 
     /// A column that may be null, as `Value?`. Throws when it is missing or not a `Value`.
-    public func optional<Value: ColumnValue>(_ name: String, as type: Value.Type = Value.self) throws -> Value? {
+    public func optional<Value: ColumnValue>(
+        _ name: String, as type: Value.Type = Value.self
+    ) throws -> Value? {
         guard let column = rows.columns.firstIndex(of: name) else {
             throw PostgresError(sqlState: .undefinedColumn, message: "the result has no column \"\(name)\"")
         }
         guard let text = self[column] else { return nil }
         guard let value = Value(postgresText: text) else {
             throw PostgresError(
-                sqlState: .invalidTextRepresentation, message: "column \"\(name)\" does not hold a \(Value.self)")
+                sqlState: .invalidTextRepresentation,
+                message: "column \"\(name)\" does not hold a \(Value.self)")
         }
         return value
     }

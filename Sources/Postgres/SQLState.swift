@@ -13,7 +13,8 @@ public struct SQLState: RawRepresentable, Hashable, Sendable, CustomStringConver
     /// Whether the same transaction, tried again unchanged, may well succeed.
     public var isTransient: Bool {
         switch self {
-        case .serializationFailure, .deadlockDetected, .lockNotAvailable, .tooManyConnections, .cannotConnectNow:
+        case .serializationFailure, .deadlockDetected, .lockNotAvailable, .tooManyConnections,
+            .cannotConnectNow:
             true
         default:
             category == "08" || category == "57" && self != .queryCanceled

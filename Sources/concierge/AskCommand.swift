@@ -4,7 +4,8 @@ import Postgres
 /// `concierge ask`: one question, its answer, and where each line of it comes from.
 let askCommands = [
     Command(
-        words: ["ask"], operands: "\"QUESTION\"", summary: "Asks as a person at an event; citations stand under the answer.",
+        words: ["ask"], operands: "\"QUESTION\"",
+        summary: "Asks as a person at an event; citations stand under the answer.",
         options: [
             OptionRule("event", "SLUG", "the event; not needed while there is one"),
             OptionRule("as", "PERSON", "who asks; not needed while there is one"),
@@ -35,14 +36,16 @@ struct Answer {
     let lines: [String]
 
     static func ask(
-        _ question: String, _ person: PersonalSession, event: String?, at clock: String? = nil, _ connection: Connection
+        _ question: String, _ person: PersonalSession, event: String?, at clock: String? = nil,
+        _ connection: Connection
     ) throws -> Answer {
         try person.run(connection, at: clock) {
             let slug = try event ?? onlyEvent(connection)
-            let reply = try connection.query(
-                "select chat.ask($1, event.event_id($2), (contractor.own_ids())[1])",
-                [Parameter(question), Parameter(slug)]
-            ).scalar ?? "{}"
+            let reply =
+                try connection.query(
+                    "select chat.ask($1, event.event_id($2), (contractor.own_ids())[1])",
+                    [Parameter(question), Parameter(slug)]
+                ).scalar ?? "{}"
             let text = try connection.query("select $1::jsonb ->> 'answer'", [Parameter(reply)]).scalar ?? ""
             let citations = try connection.query(
                 """
@@ -50,7 +53,8 @@ struct Answer {
                 from jsonb_array_elements($1::jsonb -> 'citations') c
                 """, [Parameter(reply)])
             let sources = citations.map { row in
-                "  [\(row["n"] ?? "")] " + ["kind", "id", "url"].compactMap { row[$0] }.joined(separator: " ")
+                "  [\(row["n"] ?? "")] "
+                    + ["kind", "id", "url"].compactMap { row[$0] }.joined(separator: " ")
             }
             return Answer(json: reply, lines: [text] + (sources.isEmpty ? [] : [""] + sources))
         }
@@ -61,7 +65,8 @@ struct Answer {
         guard slugs.count == 1, let slug = slugs[0][0] else {
             throw Failure(
                 slugs.isEmpty ? "there is no event" : "there is more than one event",
-                hint: slugs.isEmpty ? "Load one: concierge load schedule FILE." : "Name it with --event SLUG.")
+                hint: slugs.isEmpty ? "Load one: concierge load schedule FILE." : "Name it with --event SLUG."
+            )
         }
         return slug
     }

@@ -4,15 +4,17 @@ import Postgres
 
 /// The private PostgreSQL cluster of one project: where it lies, and how it is started and stopped.
 ///
-/// It listens on a unix socket only, in a folder that nobody but its owner (and root) can enter; that folder is its
-/// password. As root, which PostgreSQL refuses to run as, everything belongs to the system user `postgres`.
+/// It listens on a unix socket only, in a folder that nobody but its owner (and root) can enter; that folder
+/// is its password. As root, which PostgreSQL refuses to run as, everything belongs to the system user
+/// `postgres`.
 package struct Cluster {
     static let port = 5432
     package static let databaseName = "concierge"
     static let serverUser = "postgres"
 
     let project: String
-    /// Holds data, socket and log: `.concierge/cluster`, or elsewhere when the server's user cannot get there.
+    /// Holds data, socket and log: `.concierge/cluster`, or elsewhere when the server's user cannot get
+    /// there.
     let home: String
     /// Short enough for a socket's address, which is at most 107 bytes.
     let socketFolder: String
@@ -27,10 +29,12 @@ package struct Cluster {
         let tag = sha256(Array(project.utf8)).prefix(12)
         let near = project + "/.concierge/cluster"
         // Decided by what can be reached, not by what exists, so that the answer stays the same over time.
-        let reachable = geteuid() != 0 || Cluster.isReachable(project, uid: Cluster.serverIdentity()?.uid ?? 0)
+        let reachable =
+            geteuid() != 0 || Cluster.isReachable(project, uid: Cluster.serverIdentity()?.uid ?? 0)
         home = reachable ? near : "/var/lib/postgresql/concierge-\(tag)"
         let socket = home + "/socket"
-        socketFolder = "\(socket)/.s.PGSQL.\(Cluster.port)".utf8.count <= 107 ? socket : "/tmp/concierge-\(tag)"
+        socketFolder =
+            "\(socket)/.s.PGSQL.\(Cluster.port)".utf8.count <= 107 ? socket : "/tmp/concierge-\(tag)"
     }
 
     /// How libpq reaches a database of the cluster. Complete, so that no PG… variable changes it.
@@ -60,7 +64,8 @@ package struct Cluster {
             let unfinished = data + ".unfinished"
             try runOrFail(["rm", "-rf", "--", unfinished])
             try asServer([
-                server.binary("initdb"), "-D", unfinished, "--data-checksums", "--encoding=UTF8", "--locale=C.UTF-8",
+                server.binary("initdb"), "-D", unfinished, "--data-checksums", "--encoding=UTF8",
+                "--locale=C.UTF-8",
                 "--username=postgres", "--auth=trust",
             ])
             guard rename(unfinished, data) == 0 else { throw FileError.current(data) }
@@ -69,11 +74,14 @@ package struct Cluster {
         if changed, isRunning { try down() }
         if !isRunning { try start() }
         let connection = try connect()
-        if server.hasLibrary("pg_cron") { try connection.execute(script: "create extension if not exists pg_cron") }
+        if server.hasLibrary("pg_cron") {
+            try connection.execute(script: "create extension if not exists pg_cron")
+        }
         let exists = try connection.query(
             "select 1 from pg_database where datname = $1", [Parameter(Cluster.databaseName)])
         if exists.isEmpty {
-            try connection.execute(script: "create database \(connection.escapeIdentifier(Cluster.databaseName))")
+            try connection.execute(
+                script: "create database \(connection.escapeIdentifier(Cluster.databaseName))")
         }
     }
 
@@ -98,7 +106,8 @@ package struct Cluster {
         var attempt = 1
         while true {
             let result = try runChild(
-                asServerArguments([server.binary("pg_ctl"), "-D", data, "-l", log, "-w", "-t", "60", "start"]))
+                asServerArguments([server.binary("pg_ctl"), "-D", data, "-l", log, "-w", "-t", "60", "start"])
+            )
             if result.status == 0 { return }
             guard attempt < 5 else {
                 let tail = (try? readFile(log)).map { String(decoding: $0.suffix(2000), as: UTF8.self) } ?? ""
@@ -159,7 +168,7 @@ package struct Cluster {
 
     private func settings() -> String {
         var lines = [
-            "# Written by `concierge dev up`; your own settings belong in postgresql.auto.conf (alter system).",
+            "# Written by `concierge dev up`; your own settings go to postgresql.auto.conf (alter system).",
             "listen_addresses = ''",
             "port = \(Cluster.port)",
             "unix_socket_directories = '\(socketFolder)'",
@@ -177,7 +186,7 @@ package struct Cluster {
         }
         if server.hasUnsafeParallelVectorBuild {
             lines += [
-                "# CVE-2026-3172: a parallel HNSW build in pgvector before 0.8.2 reads and writes past its buffer.",
+                "# CVE-2026-3172: a parallel HNSW build of pgvector before 0.8.2 overruns its buffer.",
                 "max_parallel_maintenance_workers = 0",
             ]
         }
@@ -210,7 +219,8 @@ package struct Cluster {
 
     /// The words that run a program as the server's user, in a folder that user can enter.
     private func asServerArguments(_ arguments: [String]) -> [String] {
-        geteuid() == 0 ? ["env", "-C", "/", "runuser", "-u", Cluster.serverUser, "--"] + arguments : arguments
+        geteuid() == 0
+            ? ["env", "-C", "/", "runuser", "-u", Cluster.serverUser, "--"] + arguments : arguments
     }
 
     @discardableResult

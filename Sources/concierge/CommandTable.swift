@@ -42,14 +42,17 @@ struct Invocation {
     func count(_ option: String) throws -> Int? {
         guard let text = self[option] else { return nil }
         guard let number = Int(text), number > 0 else {
-            throw UsageError(message: "--\(option) takes a number above zero, not \"\(text)\"", command: command)
+            throw UsageError(
+                message: "--\(option) takes a number above zero, not \"\(text)\"", command: command)
         }
         return number
     }
 
     /// The value of an option that must be there.
     func required(_ option: String) throws -> String {
-        guard let value = self[option] else { throw UsageError(message: "--\(option) is missing", command: command) }
+        guard let value = self[option] else {
+            throw UsageError(message: "--\(option) is missing", command: command)
+        }
         return value
     }
 }
@@ -65,13 +68,7 @@ func parse(_ arguments: [String], _ commands: [Command]) throws -> (Command, Inv
     let leading = Array(arguments.prefix { !$0.hasPrefix("-") })
     let matches = commands.filter { leading.starts(with: $0.words) }
     guard let command = matches.max(by: { $0.words.count < $1.words.count }) else {
-        let group = leading.first.map { first in commands.contains { $0.words[0] == first } ? [first] : [] } ?? []
-        let what =
-            leading.isEmpty ? "what shall be done?"
-            : group.isEmpty ? "there is no command \"\(leading[0])\""
-            : leading.count == 1 ? "\(leading[0]) needs another word"
-            : "there is no command \"\(leading.prefix(2).joined(separator: " "))\""
-        throw UsageError(message: what, command: group)
+        throw unknownCommand(leading, commands)
     }
     var invocation = Invocation(command: command.words)
     var rest = arguments.dropFirst(command.words.count)
@@ -93,7 +90,9 @@ func parse(_ arguments: [String], _ commands: [Command]) throws -> (Command, Inv
             throw UsageError(message: "there is no option --\(name)", command: command.words)
         }
         guard let placeholder = rule.value else {
-            guard parts.count == 1 else { throw UsageError(message: "--\(name) takes no value", command: command.words) }
+            guard parts.count == 1 else {
+                throw UsageError(message: "--\(name) takes no value", command: command.words)
+            }
             invocation.set(name, "")
             continue
         }
@@ -108,6 +107,18 @@ func parse(_ arguments: [String], _ commands: [Command]) throws -> (Command, Inv
     return (command, invocation)
 }
 
+/// What is wrong with words that name no command.
+private func unknownCommand(_ words: [String], _ commands: [Command]) -> UsageError {
+    guard let first = words.first else { return UsageError(message: "what shall be done?", command: []) }
+    guard commands.contains(where: { $0.words[0] == first }) else {
+        return UsageError(message: "there is no command \"\(first)\"", command: [])
+    }
+    guard words.count > 1 else {
+        return UsageError(message: "\(first) needs another word", command: [first])
+    }
+    return UsageError(message: "there is no command \"\(first) \(words[1])\"", command: [first])
+}
+
 /// All commands, one a line.
 func overview(_ commands: [Command]) -> String {
     let usages = commands.map { ($0.name + ($0.operands.isEmpty ? "" : " " + $0.operands), $0.summary) }
@@ -116,8 +127,9 @@ func overview(_ commands: [Command]) -> String {
 
         \(columns(usages))
 
-        Every command takes --database URI. Without it: PGHOST, PGPORT, PGDATABASE or PGSERVICE where one of them is
-        set, else the private cluster of `concierge dev up`. Exit codes: 0 done, 1 failed, 2 used wrongly.
+        Every command takes --database URI. Without it: PGHOST, PGPORT, PGDATABASE or PGSERVICE where one of
+        them is set, else the private cluster of `concierge dev up`.
+        Exit codes: 0 done, 1 failed, 2 used wrongly.
         More about one of them: concierge COMMAND --help
         """
 }

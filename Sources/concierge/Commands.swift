@@ -4,8 +4,9 @@ import Postgres
 /// The whole command line: words in, lines out, an exit code.
 enum CommandLineTool {
     /// In the order of the overview.
-    static let commands: [Command] = 
-        devCommands + migrateCommands + testCommands + daemonCommands + loadCommands + askCommands + doctorCommands
+    static let commands: [Command] =
+        devCommands + migrateCommands + testCommands + daemonCommands + loadCommands + askCommands
+        + doctorCommands
         + demoCommands
 
     /// Parses and runs; says what went wrong; returns 0 done, 1 failed, 2 used wrongly.
@@ -30,7 +31,9 @@ enum CommandLineTool {
     /// The help that was asked for with `help`, `--help` or `-h`; nil when it was not.
     static func helpText(_ arguments: [String]) -> String? {
         let options = arguments.prefix { $0 != "--" }
-        guard options.first == "help" || options.contains("--help") || options.contains("-h") else { return nil }
+        guard options.first == "help" || options.contains("--help") || options.contains("-h") else {
+            return nil
+        }
         let words = options.filter { $0 != "help" && !$0.hasPrefix("-") }
         let exact = commands.filter { words.starts(with: $0.words) }.max { $0.words.count < $1.words.count }
         if let exact { return help(exact) }

@@ -17,7 +17,8 @@ func wholeEnvironment() -> [String: String] {
     var variables: [String: String] = [:]
     var next = environ
     while let entry = next.pointee {
-        let words = String(cString: entry).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        let words = String(cString: entry).split(
+            separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         if words.count == 2 { variables[String(words[0])] = String(words[1]) }
         next += 1
     }

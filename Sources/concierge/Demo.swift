@@ -3,7 +3,10 @@ import Postgres
 
 /// `concierge demo`: a conference, a question, its cited answer, and an answer that changes at once.
 let demoCommands = [
-    Command(words: ["demo"], summary: "Loads a conference, starts the daemon, asks, moves a session and asks again.") {
+    Command(
+        words: ["demo"],
+        summary: "Loads a conference, starts the daemon, asks, moves a session and asks again."
+    ) {
         invocation in
         try Demo(project: projectRoot(), target: target(invocation)).run()
         return 0
@@ -67,8 +70,8 @@ private struct Demo {
         try step("the daemon refreshes what is cached") { try waitForRefresh() }
         Terminal.say("\nAsk something yourself:")
         Terminal.say(
-            "  concierge ask \"Which sponsors should I visit?\" --event \(Demo.event) --tenant \(Demo.tenant) "
-                + "--as \(Demo.attendee.subject)")
+            "  concierge ask \"Which sponsors should I visit?\" --event \(Demo.event) "
+                + "--tenant \(Demo.tenant) --as \(Demo.attendee.subject)")
     }
 
     /// One line: what happens, how it went, how long it took.
@@ -131,11 +134,15 @@ private struct Demo {
     private func waitForRefresh() throws -> String {
         for _ in 0..<1000 {
             let isDone = try connection.query(
-                "select exists (select from event.refresh_state) and not exists (select from event.dirty_marks)")
+                """
+                select exists (select from event.refresh_state) and not exists (select from event.dirty_marks)
+                """
+            )
             if isDone.scalar == "t" { return "done" }
             pause(milliseconds: 10)
         }
-        throw Failure("the daemon did not refresh within ten seconds", hint: "Run `concierge daemon` and read its log.")
+        throw Failure(
+            "the daemon did not refresh within ten seconds", hint: "Run `concierge daemon` and read its log.")
     }
 
     private func daemonArguments() -> [String] {

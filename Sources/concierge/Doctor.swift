@@ -5,13 +5,13 @@ import Postgres
 let doctorCommands = [
     Command(words: ["doctor"], summary: "Checks server, extensions, roles and migrations; changes nothing.") {
         invocation in
-        let target = try target(invocation)
-        let findings = try examine(target)
+        let findings = try Doctor(target: target(invocation)).examine()
         for finding in findings {
-            Terminal.say(Terminal.row(finding.subject, "\(finding.isWell ? "ok" : "WRONG"): \(finding.state)"))
+            let verdict = finding.isWell ? "ok" : "WRONG"
+            Terminal.say(Terminal.row(finding.subject, "\(verdict): \(finding.state)"))
         }
         let wrong = findings.count { !$0.isWell }
-        Terminal.say(wrong == 0 ? "all is well" : wrong == 1 ? "one thing is wrong" : "\(wrong) things are wrong")
+        Terminal.say(wrong == 0 ? "all is well" : "wrong: \(wrong) of \(findings.count)")
         return wrong == 0 ? 0 : 1
     }
 ]
@@ -21,85 +21,111 @@ private struct Finding {
     let subject: String
     let isWell: Bool
     let state: String
+
+    static func well(_ subject: String, _ state: String) -> Finding {
+        Finding(subject: subject, isWell: true, state: state)
+    }
+
+    static func wrong(_ subject: String, _ state: String) -> Finding {
+        Finding(subject: subject, isWell: false, state: state)
+    }
 }
 
-private func examine(_ target: Target) throws -> [Finding] {
-    let connection = try target.connect(as: "concierge doctor")
-    func setting(_ name: String) throws -> String? {
+private struct Doctor {
+    let target: Target
+    let connection: Connection
+
+    init(target: Target) throws {
+        self.target = target
+        connection = try target.connect(as: "concierge doctor")
+    }
+
+    func examine() throws -> [Finding] {
+        let required = ["pgcrypto", "pg_trgm", "btree_gin", "unaccent"]
+        return try [server(), checksums(), vector()] + required.map(contrib) + [cron(), roles(), migrations()]
+    }
+
+    private func setting(_ name: String) throws -> String? {
         try connection.query("select current_setting($1, true)", [Parameter(name)]).scalar
     }
-    let version = try setting("server_version") ?? "unknown"
-    let checksums = try setting("data_checksums") == "on"
-    var findings = [
-        Finding(
-            subject: "server version", isWell: connection.serverVersion >= 150_000,
-            state: connection.serverVersion >= 150_000 ? version : "\(version); 15 or newer is needed"),
-        Finding(
-            subject: "data checksums", isWell: true,
-            state: checksums ? "on" : "off; a broken disk goes unnoticed (pg_checksums --enable, server stopped)"),
-    ]
-    findings += try extensionFindings(connection)
-    findings.append(try cronFinding(target, connection))
 
-    let missing = try connection.query(
-        """
-        select string_agg(r, ', ') from unnest($1::text[]) r where to_regrole(r) is null
-        """, [Parameter(["concierge_owner", "concierge_app", "concierge_worker", "concierge_admin"])]
-    ).scalar
-    findings.append(Finding(
-        subject: "roles", isWell: missing == nil, state: missing.map { "missing: \($0)" } ?? "all four are there"))
-
-    do {
-        let plan = try Runner(Project(root: projectRoot()), target).plan()
-        let files = plan.objects.count + plan.cron.count
-        findings.append(Finding(
-            subject: "migrations", isWell: plan.isEmpty,
-            state: plan.isEmpty ? "none pending"
-                : "\(plan.migrations.count) pending, \(files) files of sql/ to apply; run concierge migrate"))
-    } catch let refusal as Refusal {
-        findings.append(Finding(subject: "migrations", isWell: false, state: refusal.description))
+    private func server() throws -> Finding {
+        let version = try setting("server_version") ?? "unknown"
+        guard connection.serverVersion >= 150_000 else {
+            return .wrong("server version", "\(version); 15 or newer is needed")
+        }
+        return .well("server version", version)
     }
-    return findings
-}
 
-private func extensionFindings(_ connection: Connection) throws -> [Finding] {
-    // Name, and whether Concierge cannot do without it.
-    let wanted = [
-        ("vector", true), ("pgcrypto", true), ("pg_trgm", true), ("btree_gin", true), ("unaccent", true),
-    ]
-    return try wanted.map { name, isRequired in
+    /// Off is a pity, not a fault: it cannot be changed while the server runs.
+    private func checksums() throws -> Finding {
+        let isOn = try setting("data_checksums") == "on"
+        return .well("data checksums", isOn ? "on" : "off: a broken disk goes unnoticed (see pg_checksums)")
+    }
+
+    /// The version in this database, or what is to be done about its absence.
+    private func installed(_ name: String) throws -> (version: String?, remedy: String) {
         let row = try connection.query(
-            "select installed_version, default_version from pg_available_extensions where name = $1", [Parameter(name)]
+            "select installed_version from pg_available_extensions where name = $1", [Parameter(name)]
         ).first
-        let installed = row?["installed_version"]
-        guard let installed else {
-            let state = row == nil ? "not on this server; run extensions/install.sh" : "not in this database; run concierge migrate"
-            return Finding(subject: "extension \(name)", isWell: !isRequired, state: state)
-        }
-        guard name == "vector", isVersion(installed, before: "0.8.2") else {
-            return Finding(subject: "extension \(name)", isWell: true, state: installed)
-        }
-        // CVE-2026-3172: a parallel HNSW build before 0.8.2 reads and writes past its buffer.
-        let workers = try connection.query("select current_setting('max_parallel_maintenance_workers')").scalar
-        return Finding(
-            subject: "extension \(name)", isWell: workers == "0",
-            state: workers == "0"
-                ? "\(installed), safe because max_parallel_maintenance_workers = 0 (CVE-2026-3172)"
-                : "\(installed) has CVE-2026-3172: update to 0.8.2, or set max_parallel_maintenance_workers = 0")
+        guard let row else { return (nil, "not on this server; run extensions/install.sh") }
+        return (row[0], "not in this database; run concierge migrate")
     }
-}
 
-/// pg_cron is optional: without it, a dead daemon means that cached reads are not refreshed, never that they are wrong.
-private func cronFinding(_ target: Target, _ connection: Connection) throws -> Finding {
-    let home = try connection.query("select coalesce(current_setting('cron.database_name', true), 'postgres')").scalar
-    let cron = try? target.inDatabase(home ?? "postgres").connect(as: "concierge doctor")
-    let version = try cron?.query("select extversion from pg_extension where extname = 'pg_cron'").scalar
-    guard let version else {
-        return Finding(subject: "pg_cron", isWell: true, state: "not there; the daemon alone refreshes")
+    private func contrib(_ name: String) throws -> Finding {
+        let (version, remedy) = try installed(name)
+        return version.map { .well("extension \(name)", $0) } ?? .wrong("extension \(name)", remedy)
     }
-    let launcher = try connection.query(
-        "select count(*) from pg_stat_activity where backend_type = 'pg_cron launcher'").scalar
-    return Finding(
-        subject: "pg_cron", isWell: launcher != "0",
-        state: launcher != "0" ? "\(version), launcher alive" : "\(version), but its launcher does not run")
+
+    /// CVE-2026-3172: a parallel HNSW build before pgvector 0.8.2 reads and writes past its buffer.
+    private func vector() throws -> Finding {
+        let subject = "extension vector"
+        let (version, remedy) = try installed("vector")
+        guard let version else { return .wrong(subject, remedy) }
+        guard isVersion(version, before: "0.8.2") else { return .well(subject, version) }
+        guard try setting("max_parallel_maintenance_workers") == "0" else {
+            return .wrong(
+                subject,
+                "\(version) has CVE-2026-3172: update it, or set max_parallel_maintenance_workers = 0")
+        }
+        return .well(
+            subject, "\(version), safe from CVE-2026-3172 because max_parallel_maintenance_workers = 0")
+    }
+
+    /// pg_cron is optional: without it a dead daemon means caches that are not used, never wrong answers.
+    private func cron() throws -> Finding {
+        let home = try setting("cron.database_name") ?? "postgres"
+        let session = try? target.inDatabase(home).connect(as: "concierge doctor")
+        let rows = try session?.query("select extversion from pg_extension where extname = 'pg_cron'")
+        guard let version = rows?.scalar else {
+            return .well("pg_cron", "not there; the daemon alone refreshes")
+        }
+        let launchers = try connection.query(
+            "select count(*) from pg_stat_activity where backend_type = 'pg_cron launcher'"
+        ).scalar
+        guard launchers != "0" else { return .wrong("pg_cron", "\(version), but its launcher does not run") }
+        return .well("pg_cron", "\(version), launcher alive")
+    }
+
+    private func roles() throws -> Finding {
+        let names = ["concierge_owner", "concierge_app", "concierge_worker", "concierge_admin"]
+        let missing = try connection.query(
+            "select string_agg(r, ', ') from unnest($1::text[]) r where to_regrole(r) is null",
+            [Parameter(names)]
+        ).scalar
+        return missing.map { .wrong("roles", "missing: \($0)") } ?? .well("roles", "all four are there")
+    }
+
+    private func migrations() throws -> Finding {
+        do {
+            let plan = try Runner(Project(root: projectRoot()), target).plan()
+            guard !plan.isEmpty else { return .well("migrations", "none pending") }
+            let files = plan.objects.count + plan.cron.count
+            return .wrong(
+                "migrations",
+                "\(plan.migrations.count) pending, \(files) files of sql/ to apply; run concierge migrate")
+        } catch let refusal as Refusal {
+            return .wrong("migrations", refusal.description)
+        }
+    }
 }

@@ -20,7 +20,8 @@ let loadCommands = [
         throw UsageError(message: "which file shall be loaded?", command: invocation.command)
     }
     guard invocation["event"] == nil || invocation.operands.count == 1 else {
-        throw UsageError(message: "--event names the event of one file, not of several", command: invocation.command)
+        throw UsageError(
+            message: "--event names the event of one file, not of several", command: invocation.command)
     }
     let connection = try target(invocation).connect(as: "concierge load")
     let organizer = try PersonalSession.find(

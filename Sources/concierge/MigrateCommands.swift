@@ -3,13 +3,16 @@ import Postgres
 
 /// `concierge migrate …`: the database becomes what the files say.
 let migrateCommands = [
-    Command(words: ["migrate"], summary: "Applies pending migrations, then every changed file of sql/.", run: migrateUp),
+    Command(
+        words: ["migrate"], summary: "Applies pending migrations, then every changed file of sql/.",
+        run: migrateUp),
     Command(words: ["migrate", "up"], summary: "The same as migrate.", run: migrateUp),
     Command(
         words: ["migrate", "status"], summary: "Lists what is applied, pending and changed; changes nothing.",
         options: [jsonOption], run: migrateStatus),
     Command(
-        words: ["migrate", "plan"], summary: "Shows each statement the next migrate would run; changes nothing.",
+        words: ["migrate", "plan"],
+        summary: "Shows each statement the next migrate would run; changes nothing.",
         run: migratePlan),
 ]
 
@@ -68,10 +71,7 @@ private func title(_ name: String, _ files: Int) -> String { files == 1 ? name :
             return (migration.source.path, applied.map { "applied \($0.appliedAt)" } ?? "pending")
         }
         + (project.objects + project.cron).map { file in
-            let state = ledger.objects[file.path] == nil ? "pending"
-                : ledger.objects[file.path] != file.source.checksum ? "changed"
-                : changed.contains(file.path) ? "stands on a changed file" : "current"
-            return (file.source.path, state)
+            (file.source.path, state(of: file, ledger, isPlanned: changed.contains(file.path)))
         }
         + plan.orphans.map { ("sql/" + $0, "left the manifest") }
     if invocation.has("json") {
@@ -82,6 +82,13 @@ private func title(_ name: String, _ files: Int) -> String { files == 1 ? name :
         Terminal.say("\(plan.migrations.count) migrations pending, \(changed.count) files of sql/ to apply")
     }
     return 0
+}
+
+/// How a file of `sql/` stands to the database.
+private func state(of file: ObjectFile, _ ledger: Ledger, isPlanned: Bool) -> String {
+    guard let applied = ledger.objects[file.path] else { return "pending" }
+    guard applied == file.source.checksum else { return "changed" }
+    return isPlanned ? "stands on a changed file" : "current"
 }
 
 /// A text as JSON writes it, quotes included.

@@ -2,7 +2,8 @@ import Glibc
 import Migrations
 import Postgres
 
-/// The project a command works on: the nearest folder, from here upwards, with a `sql/manifest`; else this folder.
+/// The project a command works on: the nearest folder, from here upwards, with a `sql/manifest`; else this
+/// folder.
 func projectRoot() throws -> String {
     guard let here = realpath(".", nil) else { throw FileError.current(".") }
     defer { free(here) }
@@ -24,14 +25,18 @@ func environment(_ name: String) -> String? {
 /// The database a command works on: `--database`, else what libpq's environment names, else the dev cluster.
 func target(_ invocation: Invocation) throws -> Target {
     if let uri = invocation["database"] { return Target(uri) }
-    if ["PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGSERVICE"].contains(where: { environment($0) != nil }) {
+    if ["PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGSERVICE"].contains(where: {
+        environment($0) != nil
+    }) {
         return Target("")
     }
     let cluster = try Cluster(project: projectRoot())
     guard cluster.isRunning else {
         throw Failure(
             "no database: nothing names one, and the dev cluster is not running",
-            hint: "Start it with `concierge dev up`, or name a database with --database URI, PGHOST or PGSERVICE.")
+            hint:
+                "Start it with `concierge dev up`, or name one with --database URI, PGHOST or PGSERVICE."
+        )
     }
     return Target(cluster.url())
 }

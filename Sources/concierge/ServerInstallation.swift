@@ -36,7 +36,8 @@ struct ServerInstallation {
             .flatMap { $0.split(separator: "'").dropFirst().first.map(String.init) }
     }
 
-    /// Whether this machine's pgvector must not build an HNSW index in parallel (CVE-2026-3172, mended in 0.8.2).
+    /// Whether this machine's pgvector must not build an HNSW index in parallel (CVE-2026-3172, mended in
+    /// 0.8.2).
     var hasUnsafeParallelVectorBuild: Bool {
         extensionVersion("vector").map { isVersion($0, before: "0.8.2") } ?? false
     }
@@ -44,6 +45,8 @@ struct ServerInstallation {
 
 /// Compares dotted version numbers: 0.8.1 comes before 0.8.2 and before 0.10.
 func isVersion(_ version: String, before other: String) -> Bool {
-    func numbers(_ text: String) -> [Int] { text.split(separator: ".").map { Int($0.prefix { $0.isNumber }) ?? 0 } }
+    func numbers(_ text: String) -> [Int] {
+        text.split(separator: ".").map { Int($0.prefix { $0.isNumber }) ?? 0 }
+    }
     return numbers(version).lexicographicallyPrecedes(numbers(other))
 }

@@ -43,7 +43,8 @@ func runChild(_ arguments: [String], mergeErrors: Bool = true) throws -> ChildRe
 func runOrFail(_ arguments: [String]) throws -> String {
     let result = try runChild(arguments)
     guard result.status == 0 else {
-        throw Failure("\(arguments.joined(separator: " ")) failed with exit code \(result.status)\n\(result.text)")
+        throw Failure(
+            "\(arguments.joined(separator: " ")) failed with exit code \(result.status)\n\(result.text)")
     }
     return result.text
 }
@@ -60,8 +61,12 @@ final class Child {
         for file in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] {
             posix_spawn_file_actions_addopen(&actions, file, "/dev/null", O_RDWR, 0)
         }
-        let code = withCStrings(arguments) { posix_spawnp(&process, arguments[0], &actions, nil, $0, environ) }
-        guard code == 0 else { throw Failure("cannot run \(arguments[0]): \(String(cString: strerror(code)))") }
+        let code = withCStrings(arguments) {
+            posix_spawnp(&process, arguments[0], &actions, nil, $0, environ)
+        }
+        guard code == 0 else {
+            throw Failure("cannot run \(arguments[0]): \(String(cString: strerror(code)))")
+        }
     }
 
     /// Asks it to end, and waits until it has (kill(2), waitpid(2)).

@@ -17,7 +17,8 @@ func pretty(_ report: TestReport) -> [String] {
             lines.append("  \(place(report, assertion.line))not ok: \(assertion.sentence)")
             lines += assertion.diagnostics.map { "      \($0)" }
         case .skipped(let reason):
-            lines.append("  skipped: \(reason)\(assertion.sentence.isEmpty ? "" : " (\(assertion.sentence))")")
+            lines.append(
+                "  skipped: \(reason)\(assertion.sentence.isEmpty ? "" : " (\(assertion.sentence))")")
         case .todo(let reason):
             lines.append("  to do: \(assertion.sentence): \(reason)")
         }
@@ -75,13 +76,16 @@ func junit(_ reports: [TestReport]) -> String {
             "  <testsuite name=\(attribute(report.name)) tests=\"\(tests)\" failures=\"\(report.failed)\" "
                 + "skipped=\"\(report.skipped)\" time=\"\(seconds)\">")
         for assertion in report.assertions {
-            let open = "    <testcase classname=\(attribute(report.name)) name=\(attribute(assertion.sentence))"
+            let open =
+                "    <testcase classname=\(attribute(report.name)) name=\(attribute(assertion.sentence))"
             switch assertion.verdict {
             case .passed:
                 lines.append(open + "/>")
             case .failed:
-                let text = (["\(report.path):\(assertion.line)"] + assertion.diagnostics).joined(separator: "\n")
-                lines.append(open + "><failure message=\(attribute(assertion.sentence))>\(escaped(text))</failure></testcase>")
+                let text = ["\(report.path):\(assertion.line)"] + assertion.diagnostics
+                let failure = "<failure message=\(attribute(assertion.sentence))>"
+                lines.append(
+                    open + ">" + failure + escaped(text.joined(separator: "\n")) + "</failure></testcase>")
             case .skipped(let reason), .todo(let reason):
                 lines.append(open + "><skipped message=\(attribute(reason))/></testcase>")
             }

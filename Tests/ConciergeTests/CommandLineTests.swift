@@ -3,18 +3,20 @@ import Testing
 @testable import concierge
 
 @Suite struct CommandLineTests {
-    @Test("Wrong use is said in a sentence", arguments: [
-        ([], "what shall be done?", []),
-        (["fly"], "there is no command \"fly\"", []),
-        (["dev"], "dev needs another word", ["dev"]),
-        (["dev", "sideways"], "there is no command \"dev sideways\"", ["dev"]),
-        (["migrate", "plan", "--nope"], "there is no option --nope", ["migrate", "plan"]),
-        (["migrate", "plan", "-x"], "there is no option -x", ["migrate", "plan"]),
-        (["migrate", "sideways"], "unexpected \"sideways\"", ["migrate"]),
-        (["dev", "up", "now"], "unexpected \"now\"", ["dev", "up"]),
-        (["test", "--jobs"], "--jobs needs a value: N", ["test"]),
-        (["migrate", "status", "--json=yes"], "--json takes no value", ["migrate", "status"]),
-    ] as [([String], String, [String])])
+    @Test(
+        "Wrong use is said in a sentence",
+        arguments: [
+            ([], "what shall be done?", []),
+            (["fly"], "there is no command \"fly\"", []),
+            (["dev"], "dev needs another word", ["dev"]),
+            (["dev", "sideways"], "there is no command \"dev sideways\"", ["dev"]),
+            (["migrate", "plan", "--nope"], "there is no option --nope", ["migrate", "plan"]),
+            (["migrate", "plan", "-x"], "there is no option -x", ["migrate", "plan"]),
+            (["migrate", "sideways"], "unexpected \"sideways\"", ["migrate"]),
+            (["dev", "up", "now"], "unexpected \"now\"", ["dev", "up"]),
+            (["test", "--jobs"], "--jobs needs a value: N", ["test"]),
+            (["migrate", "status", "--json=yes"], "--json takes no value", ["migrate", "status"]),
+        ] as [([String], String, [String])])
     func wrongUse(_ arguments: [String], _ message: String, _ command: [String]) {
         #expect(throws: UsageError(message: message, command: command)) {
             try parse(arguments, CommandLineTool.commands)
@@ -24,7 +26,8 @@ import Testing
     @Test("Words, options and operands are told apart")
     func parsing() throws {
         let (command, invocation) = try parse(
-            ["test", "a", "--jobs", "3", "--format=tap", "--database", "host=/x", "--", "--b"], CommandLineTool.commands)
+            ["test", "a", "--jobs", "3", "--format=tap", "--database", "host=/x", "--", "--b"],
+            CommandLineTool.commands)
         #expect(command.name == "test")
         #expect(invocation.operands == ["a", "--b"])
         #expect(try invocation.count("jobs") == 3)
@@ -35,7 +38,8 @@ import Testing
     @Test("A number that is none is wrong use")
     func badNumber() throws {
         let (_, invocation) = try parse(["test", "--jobs", "0"], CommandLineTool.commands)
-        #expect(throws: UsageError(message: "--jobs takes a number above zero, not \"0\"", command: ["test"])) {
+        #expect(throws: UsageError(message: "--jobs takes a number above zero, not \"0\"", command: ["test"]))
+        {
             try invocation.count("jobs")
         }
     }
@@ -48,15 +52,16 @@ import Testing
 
     @Test("Each command's help is its usage, its sentence and its options")
     func commandHelp() {
-        #expect(CommandLineTool.helpText(["migrate", "status", "--help"]) == """
-            concierge migrate status
+        #expect(
+            CommandLineTool.helpText(["migrate", "status", "--help"]) == """
+                concierge migrate status
 
-            Lists what is applied, pending and changed; changes nothing.
+                Lists what is applied, pending and changed; changes nothing.
 
-              --json          print one JSON document instead of lines
-              --database URI  as libpq understands it; else PGHOST, PGSERVICE, …; else the dev cluster
-              --help          show this help
-            """)
+                  --json          print one JSON document instead of lines
+                  --database URI  as libpq understands it; else PGHOST, PGSERVICE, …; else the dev cluster
+                  --help          show this help
+                """)
         #expect(CommandLineTool.helpText(["help", "test"])?.hasPrefix("concierge test [PATH ...]\n") == true)
         #expect(CommandLineTool.helpText(["help", "dev"])?.contains("concierge dev psql") == true)
         #expect(CommandLineTool.helpText(["test", "--", "--help"]) == nil)

@@ -44,6 +44,14 @@ struct ProcessTests {
         #expect(holds, "\(sql)")
     }
 
+    /// Asks whether another session runs a statement with this text.
+    private func isRunning(_ text: String) -> String {
+        """
+        select exists (
+            select from pg_stat_activity where query like '%\(text)%' and pid <> pg_backend_pid())
+        """
+    }
+
     @Test("Exit codes are 0 done, 1 failed, 2 used wrongly")
     func exitCodes() throws {
         let project = try TemporaryProject(["migrations/0001_a.sql": "select 1"])
@@ -56,7 +64,9 @@ struct ProcessTests {
             try project.write("migrations/0002_b.sql", "select 1;\nselect nope;")
             let failed = try run(["migrate", "up", "--database", url], in: project.root)
             #expect(failed.status == 1)
-            #expect(failed.output.contains("concierge: migrations/0002_b.sql:2: ERROR: column \"nope\" does not exist [42703]"))
+            #expect(
+                failed.output.contains(
+                    "concierge: migrations/0002_b.sql:2: ERROR: column \"nope\" does not exist [42703]"))
 
             let plan = try run(["migrate", "plan", "--database", url], in: project.root)
             #expect(plan.output.contains("migrations/0002_b.sql\n  1: select 1\n  2: select nope\n"))
@@ -79,25 +89,36 @@ struct ProcessTests {
         try TestServer.withDatabase { target in
             let watcher = try target.connect()
             let child = try Child(["migrate", "--database", TestServer.url(target)], in: project.root)
-            try wait(watcher, until: "select exists (select from pg_stat_activity where query like '%pg_sleep(60)%' and pid <> pg_backend_pid())")
+            try wait(
+                watcher,
+                until:
+                    isRunning("pg_sleep(60)")
+            )
             child.kill()
             _ = child.end()
             try project.write("migrations/0002_b.sql", "create table b ();")
             let again = try run(["migrate", "--database", TestServer.url(target)], in: project.root)
             #expect(again.status == 0, "\(again.output)")
-            let numbers = try watcher.query("select string_agg(number::text, ',' order by number) from migration.applied").scalar
+            let numbers = try watcher.query(
+                "select string_agg(number::text, ',' order by number) from migration.applied"
+            ).scalar
             #expect(numbers == "1,2")
         }
     }
 
     @Test("Two migrators take turns: one applies, the other waits, says for whom, and finds nothing to do")
     func takingTurns() throws {
-        let project = try TemporaryProject(["migrations/0001_a.sql": "create table a (); select pg_sleep(1);"])
+        let project = try TemporaryProject(["migrations/0001_a.sql": "create table a (); select pg_sleep(1);"]
+        )
         try TestServer.withDatabase { target in
             let url = TestServer.url(target)
             let watcher = try target.connect()
             let first = try Child(["migrate", "--database", url], in: project.root)
-            try wait(watcher, until: "select exists (select from pg_stat_activity where query like '%pg_sleep(1)%' and pid <> pg_backend_pid())")
+            try wait(
+                watcher,
+                until:
+                    isRunning("pg_sleep(1)")
+            )
             let second = try run(["migrate", "--database", url], in: project.root)
             let one = first.end()
             #expect(one.status == 0 && second.status == 0)
@@ -127,18 +148,20 @@ struct ProcessTests {
             for text in expected { #expect(result.output.contains(text), "\(text)\n\(result.output)") }
             #expect(result.output.hasSuffix("\n7 passed, 6 failed, 1 skipped\n"), "\(result.output)")
 
-            let one = try run(["test", "good.sql", "--format", "tap", "--database", TestServer.url(target)], in: fixture)
+            let one = try run(
+                ["test", "good.sql", "--format", "tap", "--database", TestServer.url(target)], in: fixture)
             #expect(one.status == 0)
-            #expect(one.output == """
-                TAP version 13
-                ok 1 - good.sql: a commit is kept
-                ok 2 - good.sql: no data means no rows
-                ok 3 - good.sql # SKIP the data is elsewhere
-                ok 4 - good.sql: the project's folder is known
-                ok 5 - good.sql: the set-up ran
-                1..5
+            #expect(
+                one.output == """
+                    TAP version 13
+                    ok 1 - good.sql: a commit is kept
+                    ok 2 - good.sql: no data means no rows
+                    ok 3 - good.sql # SKIP the data is elsewhere
+                    ok 4 - good.sql: the project's folder is known
+                    ok 5 - good.sql: the set-up ran
+                    1..5
 
-                """, "\(one.output)")
+                    """, "\(one.output)")
         }
     }
 }

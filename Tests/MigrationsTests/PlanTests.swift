@@ -17,25 +17,46 @@ import Testing
     }
 
     private func applied(_ number: Int, _ name: String, _ content: String) -> Ledger.Migration {
-        Ledger.Migration(number: number, name: name, checksum: sha256(Array(content.utf8)), appliedAt: "2027-05-03")
+        Ledger.Migration(
+            number: number, name: name, checksum: sha256(Array(content.utf8)), appliedAt: "2027-05-03")
     }
 
-    @Test("A project that is not sound is refused with file and line", arguments: [
-        (["migrations/1_a.sql": ""], "migrations/1_a.sql: not the name of a migration"),
-        (["migrations/0001_Big.sql": ""], "migrations/0001_Big.sql: not the name of a migration"),
-        (["migrations/0001.sql": ""], "migrations/0001.sql: not the name of a migration"),
-        (["migrations/0000_zero.sql": ""], "migrations/0000_zero.sql: not the name of a migration"),
-        (["migrations/0001_a.sql": "", "migrations/00001_b.sql": ""], "migrations/0001_a.sql: number 1 is taken by migrations/00001_b.sql"),
-        (["migrations/0001_a.sql": "select 1;\nCommit;"], "migrations/0001_a.sql:2: the file has a COMMIT of its own"),
-        (["migrations/0001_a.sql": "select 1;\nselect 'x"], "migrations/0001_a.sql:2: string is never closed"),
-        (["sql/manifest": "a.sql"], "sql/manifest:1: there is no file sql/a.sql"),
-        (["sql/manifest": "# x", "sql/a/b.sql": ""], "sql/a/b.sql: not named in sql/manifest"),
-        (["sql/manifest": "a.sql\n\na.sql", "sql/a.sql": ""], "sql/manifest:3: a.sql is named already on line 1"),
-        (["sql/manifest": "never a.sql"], "sql/manifest:1: not a line of a manifest"),
-        (["sql/manifest": "object a.sql"], "sql/manifest:1: not a line of a manifest"),
-        (["sql/manifest": "../a.sql"], "sql/manifest:1: ../a.sql is not the path of an .sql file below sql/"),
-        (["sql/manifest": "a.sql", "sql/a.sql": "begin;"], "sql/a.sql:1: the file has a BEGIN of its own"),
-    ])
+    @Test(
+        "A project that is not sound is refused with file and line",
+        arguments: [
+            (["migrations/1_a.sql": ""], "migrations/1_a.sql: not the name of a migration"),
+            (["migrations/0001_Big.sql": ""], "migrations/0001_Big.sql: not the name of a migration"),
+            (["migrations/0001.sql": ""], "migrations/0001.sql: not the name of a migration"),
+            (["migrations/0000_zero.sql": ""], "migrations/0000_zero.sql: not the name of a migration"),
+            (
+                ["migrations/0001_a.sql": "", "migrations/00001_b.sql": ""],
+                "migrations/0001_a.sql: number 1 is taken by migrations/00001_b.sql"
+            ),
+            (
+                ["migrations/0001_a.sql": "select 1;\nCommit;"],
+                "migrations/0001_a.sql:2: the file has a COMMIT of its own"
+            ),
+            (
+                ["migrations/0001_a.sql": "select 1;\nselect 'x"],
+                "migrations/0001_a.sql:2: string is never closed"
+            ),
+            (["sql/manifest": "a.sql"], "sql/manifest:1: there is no file sql/a.sql"),
+            (["sql/manifest": "# x", "sql/a/b.sql": ""], "sql/a/b.sql: not named in sql/manifest"),
+            (
+                ["sql/manifest": "a.sql\n\na.sql", "sql/a.sql": ""],
+                "sql/manifest:3: a.sql is named already on line 1"
+            ),
+            (["sql/manifest": "never a.sql"], "sql/manifest:1: not a line of a manifest"),
+            (["sql/manifest": "object a.sql"], "sql/manifest:1: not a line of a manifest"),
+            (
+                ["sql/manifest": "../a.sql"],
+                "sql/manifest:1: ../a.sql is not the path of an .sql file below sql/"
+            ),
+            (
+                ["sql/manifest": "a.sql", "sql/a.sql": "begin;"],
+                "sql/a.sql:1: the file has a BEGIN of its own"
+            ),
+        ])
     func unsoundProjects(_ files: [String: String], _ expected: String) throws {
         #expect(try problems(files) == [expected])
     }
@@ -64,17 +85,21 @@ import Testing
 
     @Test("A manifest has headings, and files for other times and places")
     func manifestLines() throws {
-        let entries = try Manifest.parse(Array("# head\n\nalways s.sql  # why\n a.sql\r\ncron c/d.sql\n".utf8))
-        #expect(entries == [
-            ManifestEntry(role: .always, path: "s.sql", line: 3), ManifestEntry(role: .object, path: "a.sql", line: 4),
-            ManifestEntry(role: .cron, path: "c/d.sql", line: 5),
-        ])
+        let entries = try Manifest.parse(
+            Array("# head\n\nalways s.sql  # why\n a.sql\r\ncron c/d.sql\n".utf8))
+        #expect(
+            entries == [
+                ManifestEntry(role: .always, path: "s.sql", line: 3),
+                ManifestEntry(role: .object, path: "a.sql", line: 4),
+                ManifestEntry(role: .cron, path: "c/d.sql", line: 5),
+            ])
     }
 
     @Test("Pending migrations come in numeric order")
     func numericOrder() throws {
         let project = try TemporaryProject([
-            "migrations/0010_c.sql": "", "migrations/0002_b.sql": "", "migrations/0001_a.sql": "x", "migrations/10000_d.sql": "",
+            "migrations/0010_c.sql": "", "migrations/0002_b.sql": "", "migrations/0001_a.sql": "x",
+            "migrations/10000_d.sql": "",
         ])
         let ledger = Ledger(migrations: [applied(1, "a", "x")])
         #expect(try Plan(project.load(), ledger).migrations.map(\.number) == [2, 10, 10000])
@@ -94,13 +119,17 @@ import Testing
 
     @Test("History that was rewritten is refused")
     func rewrittenHistory() throws {
-        #expect(try problems([:], Ledger(migrations: [applied(7, "gone", "")]))
-            == ["migrations/0007_gone.sql: applied on 2027-05-03, but the file is missing"])
-        #expect(try problems(["migrations/0001_new.sql": ""], Ledger(migrations: [applied(1, "old", "")]))
-            == ["migrations/0001_new.sql: renamed after it was applied as old"])
-        #expect(try problems(
-            ["migrations/0001_a.sql": "", "migrations/0002_b.sql": ""], Ledger(migrations: [applied(2, "b", "")]))
-            == ["migrations/0001_a.sql: out of order: number 2 is applied already, 1 is not"])
+        #expect(
+            try problems([:], Ledger(migrations: [applied(7, "gone", "")]))
+                == ["migrations/0007_gone.sql: applied on 2027-05-03, but the file is missing"])
+        #expect(
+            try problems(["migrations/0001_new.sql": ""], Ledger(migrations: [applied(1, "old", "")]))
+                == ["migrations/0001_new.sql: renamed after it was applied as old"])
+        #expect(
+            try problems(
+                ["migrations/0001_a.sql": "", "migrations/0002_b.sql": ""],
+                Ledger(migrations: [applied(2, "b", "")]))
+                == ["migrations/0001_a.sql: out of order: number 2 is applied already, 1 is not"])
     }
 
     @Test("A changed object is applied again with every later one")
@@ -111,7 +140,9 @@ import Testing
         ])
         func ledger(_ except: String...) -> Ledger {
             let known = ["s", "a", "b", "c", "d"].filter { !except.contains($0) }
-            return Ledger(objects: Dictionary(uniqueKeysWithValues: known.map { ("\($0).sql", sha256(Array($0.utf8))) }))
+            return Ledger(
+                objects: Dictionary(uniqueKeysWithValues: known.map { ("\($0).sql", sha256(Array($0.utf8))) })
+            )
         }
         func paths(_ ledger: Ledger) throws -> [String] {
             let plan = try Plan(project.load(), ledger)
@@ -127,14 +158,24 @@ import Testing
         #expect(try Plan(project.load(), old).orphans == ["gone.sql"])
     }
 
-    @Test("Checksums are SHA-256", arguments: [
-        ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
-        ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
-        ("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
-            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"),
-        (String(repeating: "a", count: 64), "ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb"),
-        (String(repeating: "ä", count: 1000), "f02bb0d3c6e620be53d966e99864685c811c655ba66bb1c2c70b5ec2a20b9c04"),
-    ])
+    @Test(
+        "Checksums are SHA-256",
+        arguments: [
+            ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+            ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+            (
+                "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+                "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
+            ),
+            (
+                String(repeating: "a", count: 64),
+                "ffe054fe7ae0cb6dc65c3af9b61d5209f439851db43d0ba5997337df154668eb"
+            ),
+            (
+                String(repeating: "ä", count: 1000),
+                "f02bb0d3c6e620be53d966e99864685c811c655ba66bb1c2c70b5ec2a20b9c04"
+            ),
+        ])
     func checksums(_ text: String, _ expected: String) {
         #expect(sha256(Array(text.utf8)) == expected)
     }

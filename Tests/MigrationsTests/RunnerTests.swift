@@ -20,7 +20,9 @@ struct RunnerTests {
         try TestServer.withDatabase { target in try body(project, target) }
     }
 
-    private func scalar(_ target: Target, _ sql: String) throws -> String? { try target.connect().query(sql).scalar }
+    private func scalar(_ target: Target, _ sql: String) throws -> String? {
+        try target.connect().query(sql).scalar
+    }
 
     @Test("A fresh database gets every migration and every object, and nothing a second time")
     func freshDatabase() throws {
@@ -32,10 +34,13 @@ struct RunnerTests {
             try runner.apply()
             #expect(steps == ["migrations/0001_base.sql", "migrations/0002_more.sql", "sql/"])
             #expect(try scalar(target, "select a.g()") == "2")
-            #expect(try scalar(target, "select string_agg(number || name, ' ' order by number) from migration.applied")
-                == "1base 2more")
+            #expect(
+                try scalar(
+                    target, "select string_agg(number || name, ' ' order by number) from migration.applied")
+                    == "1base 2more")
             #expect(try scalar(target, "select min(duration) > '0' from migration.applied") == "t")
-            #expect(try scalar(target, "select has_schema_privilege('pg_monitor', 'migration', 'usage')") == "f")
+            #expect(
+                try scalar(target, "select has_schema_privilege('pg_monitor', 'migration', 'usage')") == "f")
 
             let before = try scalar(target, "select max(applied_at) from migration.object")
             #expect(try runner.apply().isEmpty)
@@ -50,7 +55,10 @@ struct RunnerTests {
             try Runner(loaded, target).apply()
             let text = files["migrations/0001_base.sql"] ?? ""
             let same = try target.connect().query(
-                "select checksum = encode(sha256(convert_to($1, 'UTF8')), 'hex') from migration.applied where number = 1",
+                """
+                select checksum = encode(sha256(convert_to($1, 'UTF8')), 'hex')
+                from migration.applied where number = 1
+                """,
                 [Parameter(text)])
             #expect(same.scalar == "t")
         }
@@ -60,7 +68,9 @@ struct RunnerTests {
     func changedObject() throws {
         try withProject { project, target in
             try Runner(project.load(), target).apply()
-            try project.write("sql/f.sql", "create or replace function f() returns int language sql begin atomic select 41; end;")
+            try project.write(
+                "sql/f.sql",
+                "create or replace function f() returns int language sql begin atomic select 41; end;")
             #expect(try Runner(project.load(), target).apply().objects.map(\.path) == ["f.sql", "g.sql"])
             #expect(try scalar(target, "select a.g()") == "42")
 
@@ -100,11 +110,15 @@ struct RunnerTests {
         }
     }
 
-    @Test("An error names file, line, code and hint, and undoes its own migration only", arguments: [
-        ("select 1;\n\nselect\n  nope;", 4, "42703"), ("select 1;\n\n-- hm\nselect 1/0;", 4, "22012"),
-        ("select 'ä\n日',\n1,\nnope;", 4, "42703"), ("do $$\nbegin\n  raise 'no' using errcode = 'QC999', hint = 'H';\nend $$", 1, "QC999"),
-        ("create table a.x ();\ncreate index concurrently on a.t (id);", 2, "25001"), ("copy a.t from stdin;", 1, "57014"),
-    ])
+    @Test(
+        "An error names file, line, code and hint, and undoes its own migration only",
+        arguments: [
+            ("select 1;\n\nselect\n  nope;", 4, "42703"), ("select 1;\n\n-- hm\nselect 1/0;", 4, "22012"),
+            ("select 'ä\n日',\n1,\nnope;", 4, "42703"),
+            ("do $$\nbegin\n  raise 'no' using errcode = 'QC999', hint = 'H';\nend $$", 1, "QC999"),
+            ("create table a.x ();\ncreate index concurrently on a.t (id);", 2, "25001"),
+            ("copy a.t from stdin;", 1, "57014"),
+        ])
     func errorLines(_ sql: String, _ line: Int, _ code: String) throws {
         try withProject { project, target in
             try project.write("migrations/0003_bad.sql", sql)
@@ -125,11 +139,15 @@ struct RunnerTests {
     @Test("What a file sets for its session does not reach the next one")
     func sessionIsReset() throws {
         try withProject { project, target in
-            try project.write("migrations/0002_more.sql", """
+            try project.write(
+                "migrations/0002_more.sql",
+                """
                 set search_path = nowhere;
                 set role pg_monitor;
                 """)
-            try project.write("migrations/0003_next.sql", """
+            try project.write(
+                "migrations/0003_next.sql",
+                """
                 do $$ begin
                     assert current_user = session_user, current_user;
                     assert current_setting('search_path') <> 'nowhere';
@@ -143,10 +161,13 @@ struct RunnerTests {
     @Test("A warning of the server is passed on with its file")
     func warnings() throws {
         try withProject { project, target in
-            try project.write("migrations/0003_warn.sql", "do $$ begin raise warning 'mind'; raise notice 'hum'; end $$")
+            try project.write(
+                "migrations/0003_warn.sql", "do $$ begin raise warning 'mind'; raise notice 'hum'; end $$")
             var seen: [String] = []
             try Runner(project.load(), target) { progress in
-                if case .warning(let name, let warning) = progress { seen.append("\(name): \(warning.message)") }
+                if case .warning(let name, let warning) = progress {
+                    seen.append("\(name): \(warning.message)")
+                }
             }.apply()
             #expect(seen == ["migrations/0003_warn.sql: mind"])
         }

@@ -5,35 +5,40 @@ import Testing
 @Suite struct ScannerTests {
     private func texts(_ sql: String) throws -> [String] { try Scanner.statements(in: sql).map(\.text) }
 
-    @Test("A semicolon ends a statement only where the server says so", arguments: [
-        ("", []),
-        (" ;; ;\n", []),
-        ("select 1", ["select 1"]),
-        ("select 1; select 2;", ["select 1", "select 2"]),
-        ("select ';'; x", ["select ';'", "x"]),
-        ("select 'it''s; on'; x", ["select 'it''s; on'", "x"]),
-        (#"select 'a\'; x"#, [#"select 'a\'"#, "x"]),
-        (#"select E'a\'; b'; x"#, [#"select E'a\'; b'"#, "x"]),
-        (#"select e'\\'; x"#, [#"select e'\\'"#, "x"]),
-        (#"select type'a\'; x"#, [#"select type'a\'"#, "x"]),
-        (#"select 1e'a\'; x"#, [#"select 1e'a\'"#, "x"]),
-        (#"select U&'\0041;'; x"#, [#"select U&'\0041;'"#, "x"]),
-        (#"select "a;""b"; x"#, [#"select "a;""b""#, "x"]),
-        ("do $$ a; b $$; x", ["do $$ a; b $$", "x"]),
-        ("do $a$ $$ ; $b$ ; $a$; x", ["do $a$ $$ ; $b$ ; $a$", "x"]),
-        ("do $ä$ ; $ä$; x", ["do $ä$ ; $ä$", "x"]),
-        ("select $1; select a$b$; x", ["select $1", "select a$b$", "x"]),
-        ("select 1 -- ; no\n; x", ["select 1 -- ; no", "x"]),
-        ("/* ; /* ; */ ; */ select 1; x", ["select 1", "x"]),
-        ("select 4 */* ; */ 2; x", ["select 4 */* ; */ 2", "x"]),
-        ("select 5 - -1; x", ["select 5 - -1", "x"]),
-        ("create rule r as on insert to t do (a; b); x", ["create rule r as on insert to t do (a; b)", "x"]),
-        ("select 'größer; 日本' as \"Ünïcode;\"; x", ["select 'größer; 日本' as \"Ünïcode;\"", "x"]),
-        ("\u{FEFF}select 1; x", ["select 1", "x"]),
-        ("select 1;\r\nselect 2;\r\n", ["select 1", "select 2"]),
-        ("begin; select 1; end;", ["begin", "select 1", "end"]),
-        ("select ) ; x", ["select )", "x"]),
-    ] as [(String, [String])])
+    @Test(
+        "A semicolon ends a statement only where the server says so",
+        arguments: [
+            ("", []),
+            (" ;; ;\n", []),
+            ("select 1", ["select 1"]),
+            ("select 1; select 2;", ["select 1", "select 2"]),
+            ("select ';'; x", ["select ';'", "x"]),
+            ("select 'it''s; on'; x", ["select 'it''s; on'", "x"]),
+            (#"select 'a\'; x"#, [#"select 'a\'"#, "x"]),
+            (#"select E'a\'; b'; x"#, [#"select E'a\'; b'"#, "x"]),
+            (#"select e'\\'; x"#, [#"select e'\\'"#, "x"]),
+            (#"select type'a\'; x"#, [#"select type'a\'"#, "x"]),
+            (#"select 1e'a\'; x"#, [#"select 1e'a\'"#, "x"]),
+            (#"select U&'\0041;'; x"#, [#"select U&'\0041;'"#, "x"]),
+            (#"select "a;""b"; x"#, [#"select "a;""b""#, "x"]),
+            ("do $$ a; b $$; x", ["do $$ a; b $$", "x"]),
+            ("do $a$ $$ ; $b$ ; $a$; x", ["do $a$ $$ ; $b$ ; $a$", "x"]),
+            ("do $ä$ ; $ä$; x", ["do $ä$ ; $ä$", "x"]),
+            ("select $1; select a$b$; x", ["select $1", "select a$b$", "x"]),
+            ("select 1 -- ; no\n; x", ["select 1 -- ; no", "x"]),
+            ("/* ; /* ; */ ; */ select 1; x", ["select 1", "x"]),
+            ("select 4 */* ; */ 2; x", ["select 4 */* ; */ 2", "x"]),
+            ("select 5 - -1; x", ["select 5 - -1", "x"]),
+            (
+                "create rule r as on insert to t do (a; b); x",
+                ["create rule r as on insert to t do (a; b)", "x"]
+            ),
+            ("select 'größer; 日本' as \"Ünïcode;\"; x", ["select 'größer; 日本' as \"Ünïcode;\"", "x"]),
+            ("\u{FEFF}select 1; x", ["select 1", "x"]),
+            ("select 1;\r\nselect 2;\r\n", ["select 1", "select 2"]),
+            ("begin; select 1; end;", ["begin", "select 1", "end"]),
+            ("select ) ; x", ["select )", "x"]),
+        ] as [(String, [String])])
     func semicolons(_ sql: String, _ expected: [String]) throws {
         #expect(try texts(sql) == expected)
     }
@@ -48,7 +53,8 @@ import Testing
             end
             """
         #expect(try texts(function + "; select 2;") == [function, "select 2"])
-        #expect(try texts("BEGIN /* c */ ATOMIC select 1; END; x") == ["BEGIN /* c */ ATOMIC select 1; END", "x"])
+        #expect(
+            try texts("BEGIN /* c */ ATOMIC select 1; END; x") == ["BEGIN /* c */ ATOMIC select 1; END", "x"])
         #expect(try texts("select begin_atomic; x") == ["select begin_atomic", "x"])
     }
 
@@ -58,16 +64,18 @@ import Testing
         #expect(try Scanner.statements(in: sql).map(\.line) == [3, 6, 7])
     }
 
-    @Test("What is opened and never closed is named with its line", arguments: [
-        ("select 1;\nselect 'a\n\n", 2, "string is never closed"),
-        ("select E'\\'", 1, "string is never closed"),
-        ("\n\"a\n", 2, "quoted name is never closed"),
-        ("\n\ndo $x$ $$ \n $y$", 3, "$x$ is never closed"),
-        ("/* /* */\n", 1, "comment is never closed"),
-        ("select 1;\n\nselect (\n(1)", 3, "parenthesis is never closed"),
-        ("x;\nbegin\natomic select 1;", 3, "begin atomic has no end"),
-        ("select 1;\n\0", 2, "NUL character"),
-    ])
+    @Test(
+        "What is opened and never closed is named with its line",
+        arguments: [
+            ("select 1;\nselect 'a\n\n", 2, "string is never closed"),
+            ("select E'\\'", 1, "string is never closed"),
+            ("\n\"a\n", 2, "quoted name is never closed"),
+            ("\n\ndo $x$ $$ \n $y$", 3, "$x$ is never closed"),
+            ("/* /* */\n", 1, "comment is never closed"),
+            ("select 1;\n\nselect (\n(1)", 3, "parenthesis is never closed"),
+            ("x;\nbegin\natomic select 1;", 3, "begin atomic has no end"),
+            ("select 1;\n\0", 2, "NUL character"),
+        ])
     func unterminated(_ sql: String, _ line: Int, _ message: String) {
         #expect(throws: ScanError(message: message, line: line)) { try Scanner.statements(in: sql) }
     }
@@ -82,12 +90,16 @@ import Testing
         #expect(statement.line(at: 999) == 12)
     }
 
-    @Test("Statements that would end the runner's transaction are known", arguments: [
-        ("begin", true), ("BEGIN isolation level serializable", true), ("start  transaction", true), ("commit", true),
-        ("end", true), ("abort", true), ("rollback", true), ("rollback to a", false), ("rollback to savepoint a", false),
-        ("rollback and chain", true), ("prepare transaction 'x'", true), ("prepare x as select 1", false),
-        ("savepoint a", false), ("release a", false), ("select 'commit'", false), ("endpoint", false),
-    ])
+    @Test(
+        "Statements that would end the runner's transaction are known",
+        arguments: [
+            ("begin", true), ("BEGIN isolation level serializable", true), ("start  transaction", true),
+            ("commit", true),
+            ("end", true), ("abort", true), ("rollback", true), ("rollback to a", false),
+            ("rollback to savepoint a", false),
+            ("rollback and chain", true), ("prepare transaction 'x'", true), ("prepare x as select 1", false),
+            ("savepoint a", false), ("release a", false), ("select 'commit'", false), ("endpoint", false),
+        ])
     func transactionControl(_ sql: String, _ expected: Bool) {
         #expect(Statement(text: sql, line: 1).controlsTransaction == expected)
     }

@@ -20,9 +20,15 @@ struct ConnectionTests {
     func valuesRoundTrip() throws {
         try withConnection { connection in
             let rows = try connection.query(
-                "select $1::int i, $2::bigint b, $3::text t, $4::bool f, $5::text[] a, $6::text n, $7::float8 d, length($8::bytea) l",
-                [42, Parameter(Int64.max), "naïve 日本", true, Parameter(["x,y", "\"q\"", "\\"]), nil, Parameter(0.1),
-                 Parameter(bytes: [0, 255, 0])])
+                """
+                select $1::int i, $2::bigint b, $3::text t, $4::bool f, $5::text[] a, $6::text n,
+                    $7::float8 d, length($8::bytea) l
+                """,
+                [
+                    42, Parameter(Int64.max), "naïve 日本", true, Parameter(["x,y", "\"q\"", "\\"]), nil,
+                    Parameter(0.1),
+                    Parameter(bytes: [0, 255, 0]),
+                ])
             let row = try #require(rows.first)
             #expect(try row.value("i") == 42)
             #expect(try row.value("b") == Int64.max)
@@ -41,13 +47,16 @@ struct ConnectionTests {
     @Test("An error carries every field of the server")
     func errorFields() throws {
         try withConnection { connection in
-            try connection.execute(script: "create table t (id int constraint \"ids are unique\" primary key); insert into t values (1)")
+            try connection.execute(
+                script:
+                    "create table t (id int constraint \"unique ids\" primary key); insert into t select 1"
+            )
             let error = try #require(failure { try connection.query("insert into t values ($1)", [1]) })
             #expect(error.sqlState == .uniqueViolation)
             #expect(error.severity == "ERROR")
             #expect(error.schema == "public")
             #expect(error.table == "t")
-            #expect(error.constraint == "ids are unique")
+            #expect(error.constraint == "unique ids")
             #expect(error.detail == "Key (id)=(1) already exists.")
             #expect(failure { try connection.query("select nope") }?.position == 8)
             #expect(connection.isOpen)
@@ -58,7 +67,9 @@ struct ConnectionTests {
     func nulIsRefused() throws {
         try withConnection { connection in
             #expect(failure { try connection.query("select 1\0") }?.sqlState == .characterNotInRepertoire)
-            #expect(failure { try connection.query("select $1", ["a\0b"]) }?.sqlState == .characterNotInRepertoire)
+            #expect(
+                failure { try connection.query("select $1", ["a\0b"]) }?.sqlState == .characterNotInRepertoire
+            )
             #expect(failure { try connection.execute(script: "\0") }?.sqlState == .characterNotInRepertoire)
         }
     }
@@ -68,7 +79,9 @@ struct ConnectionTests {
         try withConnection { connection in
             let results = try connection.execute(script: "select 1; select 2; select 3")
             #expect(results.map(\.scalar) == ["1", "2", "3"])
-            #expect(failure { try connection.execute(script: "select 1; select 1/0; select nope") }?.sqlState == SQLState("22012"))
+            #expect(
+                failure { try connection.execute(script: "select 1; select 1/0; select nope") }?.sqlState
+                    == SQLState("22012"))
             #expect(try connection.query("select 1").scalar == "1")
         }
     }
@@ -98,7 +111,8 @@ struct ConnectionTests {
         try withConnection { connection in
             var seen: [String] = []
             connection.onNotice = { seen.append("\($0.severity) \($0.message)") }
-            try connection.execute(script: "do $$ begin raise warning 'careful'; raise notice 'by the way'; end $$")
+            try connection.execute(
+                script: "do $$ begin raise warning 'careful'; raise notice 'by the way'; end $$")
             #expect(seen == ["WARNING careful", "NOTICE by the way"])
         }
     }
@@ -115,9 +129,10 @@ struct ConnectionTests {
             try sender.execute(script: "commit")
             wait(listener)
             try listener.consumeInput()
-            #expect(listener.notifications() == [
-                Notification(channel: "Odd name", payload: "look", sender: sender.backendPID)
-            ])
+            #expect(
+                listener.notifications() == [
+                    Notification(channel: "Odd name", payload: "look", sender: sender.backendPID)
+                ])
         }
     }
 
@@ -138,9 +153,13 @@ struct ConnectionTests {
                 }
             }
             var text = ""
-            try connection.copyOut("copy (select * from t order by id) to stdout") { text += String(decoding: $0, as: UTF8.self) }
+            try connection.copyOut("copy (select * from t order by id) to stdout") {
+                text += String(decoding: $0, as: UTF8.self)
+            }
             #expect(text == "1\tone\n2\ttwo\n")
-            #expect(failure { try connection.copyIn("copy t from stdin") { try $0(Array("x\n".utf8)) } }?.sqlState == .invalidTextRepresentation)
+            #expect(
+                failure { try connection.copyIn("copy t from stdin") { try $0(Array("x\n".utf8)) } }?.sqlState
+                    == .invalidTextRepresentation)
             #expect(failure { try connection.execute(script: "copy t from stdin") } != nil)
             #expect(try connection.execute(script: "copy t to stdout; select 7").last?.scalar == "7")
         }
@@ -149,7 +168,9 @@ struct ConnectionTests {
     @Test("One thread drives many connections without waiting for any")
     func manyConnectionsOneThread() throws {
         try TestServer.withDatabase { target in
-            let connections = try (0..<5).map { _ in try Connection.start(target.conninfo, database: target.database) }
+            let connections = try (0..<5).map { _ in
+                try Connection.start(target.conninfo, database: target.database)
+            }
             for connection in connections {
                 var progress = Connection.ConnectProgress.waitingToWrite
                 while true {
@@ -194,7 +215,8 @@ struct ConnectionTests {
     @Test("A lost connection is an error of class 08 or 57, and stays closed")
     func lostConnection() throws {
         try withConnection { connection in
-            let error = try #require(failure { try connection.query("select pg_terminate_backend(pg_backend_pid())") })
+            let error = try #require(
+                failure { try connection.query("select pg_terminate_backend(pg_backend_pid())") })
             #expect(error.isConnectionLoss)
             #expect(!connection.isOpen)
             #expect(failure { try connection.query("select 1") }?.isConnectionLoss == true)
@@ -223,7 +245,8 @@ struct ConnectionTests {
 
     /// Waits until the socket is ready, for five seconds at most.
     private func wait(_ connection: Connection, toWrite: Bool = false) {
-        var descriptor = pollfd(fd: connection.socket ?? -1, events: Int16(toWrite ? POLLOUT : POLLIN), revents: 0)
+        var descriptor = pollfd(
+            fd: connection.socket ?? -1, events: Int16(toWrite ? POLLOUT : POLLIN), revents: 0)
         poll(&descriptor, 1, 5000)
     }
 }

@@ -3,15 +3,20 @@ import Testing
 @testable import Postgres
 
 @Suite struct ValueTests {
-    @Test("An array of text is read as the server prints it", arguments: [
-        ("{}", []), ("{a,b}", ["a", "b"]), (#"{"a b","c,d"}"#, ["a b", "c,d"]), (#"{"q\"q","b\\b",""}"#, ["q\"q", "b\\b", ""]),
-        ("{ä,日本}", ["ä", "日本"]), (#"{"NULL"}"#, ["NULL"]),
-    ] as [(String, [String])])
+    @Test(
+        "An array of text is read as the server prints it",
+        arguments: [
+            ("{}", []), ("{a,b}", ["a", "b"]), (#"{"a b","c,d"}"#, ["a b", "c,d"]),
+            (#"{"q\"q","b\\b",""}"#, ["q\"q", "b\\b", ""]),
+            ("{ä,日本}", ["ä", "日本"]), (#"{"NULL"}"#, ["NULL"]),
+        ] as [(String, [String])])
     func readsArrays(_ text: String, _ elements: [String]) {
         #expect([String](postgresText: text) == elements)
     }
 
-    @Test("What is no plain array of text is refused", arguments: ["", "{", "}", "a", "{NULL}", "{a,}", "{{a}}", #"{"a"#])
+    @Test(
+        "What is no plain array of text is refused",
+        arguments: ["", "{", "}", "a", "{NULL}", "{a,}", "{{a}}", #"{"a"#])
     func refusesOtherArrays(_ text: String) {
         #expect([String](postgresText: text) == nil)
     }
@@ -34,7 +39,8 @@ import Testing
 
     @Test("An error reads as message and code, then what else there is")
     func errorDescription() {
-        let error = PostgresError(sqlState: .uniqueViolation, message: "taken", detail: "Key (a).", hint: "Choose another.")
+        let error = PostgresError(
+            sqlState: .uniqueViolation, message: "taken", detail: "Key (a).", hint: "Choose another.")
         #expect("\(error)" == "ERROR: taken [23505]\nDETAIL: Key (a).\nHINT: Choose another.")
     }
 }

@@ -1,6 +1,6 @@
+public import Foundation
 public import Migrations
 import Postgres
-public import Foundation
 import Synchronization
 import concierge
 
@@ -22,7 +22,9 @@ public enum TestServer {
 
     /// Calls the body with a new, empty database, and drops it afterwards.
     public static func withDatabase<Result>(_ body: (Target) throws -> Result) throws -> Result {
-        guard let baseURL else { throw PostgresError(sqlState: .unableToConnect, message: "there is no server") }
+        guard let baseURL else {
+            throw PostgresError(sqlState: .unableToConnect, message: "there is no server")
+        }
         let number = numbers.add(1, ordering: .relaxed).newValue
         let name = "concierge_swift_\(ProcessInfo.processInfo.processIdentifier)_\(number)"
         let admin = try Connection.connect(baseURL)
@@ -53,11 +55,14 @@ public final class TemporaryProject {
 
     public func write(_ path: String, _ content: Data) throws {
         let url = URL(fileURLWithPath: root + "/" + path)
-        try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(
+            at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
         try content.write(to: url)
     }
 
-    public func remove(_ path: String) throws { try FileManager.default.removeItem(atPath: root + "/" + path) }
+    public func remove(_ path: String) throws {
+        try FileManager.default.removeItem(atPath: root + "/" + path)
+    }
 
     public func load() throws -> Project { try Project(root: root) }
 }
