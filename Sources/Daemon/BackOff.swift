@@ -1,5 +1,5 @@
-/// How long to wait after the n-th failure in a row: doubling, capped, and jittered so that many daemons which lost the
-/// same server do not all come back in the same instant.
+/// How long to wait after the n-th failure in a row: doubling, capped, and jittered so that many daemons
+/// which lost the same server do not all come back in the same instant.
 public struct BackOff: Equatable, Sendable {
     public var first: Duration = .milliseconds(100)
     public var cap: Duration = .seconds(5)

@@ -1,4 +1,4 @@
-/// Everything about the daemon that somebody may want otherwise. The defaults suit one conference and a hundred.
+/// Everything about the daemon that somebody may want otherwise.
 public struct Configuration: Equatable, Sendable {
     /// Where the database is: a libpq URI or `key=value` words; empty leaves it to libpq's environment.
     public var conninfo: String
@@ -14,8 +14,8 @@ public struct Configuration: Equatable, Sendable {
     public var quiet: Duration = .milliseconds(20)
     /// ... or has lasted this long.
     public var longestBurst: Duration = .milliseconds(50)
-    /// After a look that found work, look again this much later, step by step, until one finds none. Writers do not queue
-    /// for the right to notify: one that commits while another does may stay silent.
+    /// After a look that found work, look again this much later, step by step, until one finds none. Writers
+    /// do not queue for the right to notify: one that commits while another does may stay silent.
     public var linger: [Duration] = [.milliseconds(25), .milliseconds(50), .milliseconds(100)]
     /// How many jobs may be in hand at once.
     public var capacity = 16

@@ -1,7 +1,7 @@
 /// A connection string with the daemon's defaults added; what the string says itself wins.
 ///
-/// Only for connections over TCP: a peer that vanished without a word is found out in half a minute even when nobody
-/// waits for an answer, and a host that does not answer makes room for the next of a list.
+/// Only for connections over TCP: a peer that vanished without a word is found out in half a minute even when
+/// nobody waits for an answer, and a host that does not answer makes room for the next of a list.
 func addingNetworkDefaults(to conninfo: String) -> String {
     let defaults = [
         ("keepalives_idle", "15"), ("keepalives_interval", "5"), ("keepalives_count", "3"),

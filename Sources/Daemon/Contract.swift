@@ -1,6 +1,6 @@
 import Postgres
 
-// The daemon's side of the contract with the `queue` schema: every statement it sends, and how the rows are read.
+// The daemon's side of the contract with the `queue` schema: every statement it sends, and how it reads rows.
 
 extension Request {
     /// The statement and what is bound to it.

@@ -1,11 +1,11 @@
-// The words the daemon's parts exchange: what is asked of the database, what comes back, what is then to be done.
-// Values only; `DaemonState` decides with them, `Runtime` acts on them.
+// The words the daemon's parts exchange: what is asked of the database, what comes back, what is then to be
+// done. Values only; `DaemonState` decides with them, `Runtime` acts on them.
 
 import Postgres
 
 /// One of the daemon's two connections.
 enum Link: String, CaseIterable {
-    /// LISTEN, heartbeat, look, claim, extend: short questions, never inside a transaction between two events.
+    /// LISTEN, heartbeat, look, claim, extend: short questions, each its own transaction.
     case listening
     /// Refreshes, and the ends of jobs: whatever may take long, one at a time.
     case working

@@ -2,12 +2,12 @@ import Postgres
 
 /// Everything the daemon decides, and nothing it does: events go in with the time, actions come out.
 ///
-/// No input or output, no clock and no randomness inside, so every decision can be tested without a database. Times are
-/// monotonic and count from the daemon's start.
+/// No input or output, no clock and no randomness inside, so every decision can be tested without a database.
+/// Times are monotonic and count from the daemon's start.
 ///
-/// The course of things: the listening line connects, listens, then looks. A look finds refreshes for the working line, and
-/// jobs to claim; a job performed goes to the working line to be ended. Every event ends in `advance`, which gives each
-/// line that is free whatever is due.
+/// The course of things: the listening line connects, listens, then looks. A look finds refreshes for the
+/// working line, and jobs to claim; a job performed goes to the working line to be ended. Every event ends in
+/// `advance`, which gives each line that is free whatever is due.
 struct DaemonState {
     enum Phase: Equatable {
         case running
@@ -107,8 +107,9 @@ struct DaemonState {
         }
     }
 
-    /// Whether a lost connection is to be made again. The working one follows the listening one, so that an absent server
-    /// is asked once, not twice; but an ended job is told to the database even while the daemon stops.
+    /// Whether a lost connection is to be made again. The working one follows the listening one, so that an
+    /// absent server is asked once, not twice; but an ended job is told to the database even while the daemon
+    /// stops.
     private func wants(_ link: Link) -> Bool {
         switch (phase, link) {
         case (.running, .listening): true
@@ -122,8 +123,10 @@ struct DaemonState {
         guard case .connecting = self[link].state else { return }
         // The role comes first: from here on the session may do no more than the daemon needs.
         switch link {
-        case .listening: prepare(link, [.assumeRole, .limitStatements(configuration.answerLimit * 4 / 5), .channels])
-        case .working: prepare(link, [.assumeRole, .limitStatements(configuration.refreshLimit)])
+        case .listening:
+            prepare(link, [.assumeRole, .limitStatements(configuration.answerLimit * 4 / 5), .channels])
+        case .working:
+            prepare(link, [.assumeRole, .limitStatements(configuration.refreshLimit)])
         }
     }
 
@@ -169,8 +172,8 @@ struct DaemonState {
         if link == .listening { wantsClaim = false }
     }
 
-    /// Work whose fate is unknown: a refresh is found again if it is still needed; a job's end is told once more, and the
-    /// token sees to it that it counts once.
+    /// Work whose fate is unknown: a refresh is found again if it is still needed; a job's end is told once
+    /// more, and the token sees to it that it counts once.
     private mutating func lostWork(_ request: Request?) {
         refreshes.forget()
         guard case .end(let job, _) = request, let index = index(of: job),
@@ -180,7 +183,8 @@ struct DaemonState {
             hand[index].stage = .ended(outcome, notBefore: now, tries: tries)
         } else {
             // A continuation that takes the server down with it must not do so for ever.
-            log(.error, "abandoned", ["job": job.id, "kind": job.kind, "reason": "every attempt to end it lost the connection"])
+            let reason = "every attempt to end it lost the connection"
+            log(.error, "abandoned", ["job": job.id, "kind": job.kind, "reason": reason])
             hand.remove(at: index)
         }
     }
@@ -259,8 +263,8 @@ struct DaemonState {
         if jobs.isEmpty { foundNothing() } else { foundWork() }
     }
 
-    /// How long to sleep when there is nothing to do. What is overdue and was not taken will not be taken any sooner by
-    /// asking all the time.
+    /// How long to sleep when there is nothing to do. What is overdue and was not taken will not be taken any
+    /// sooner by asking all the time.
     private func rest(_ nextDueIn: Duration?) -> Duration {
         guard let nextDueIn, nextDueIn > .zero else { return configuration.poll }
         return min(configuration.poll, max(nextDueIn, configuration.quiet))
@@ -344,8 +348,8 @@ struct DaemonState {
         }
     }
 
-    /// The end of a job met an error. Collisions are tried again; what a continuation refuses becomes the job's failure;
-    /// and when not even the failure can be told, the lease runs out and the database decides.
+    /// The end of a job met an error. Collisions are tried again; what a continuation refuses becomes the
+    /// job's failure; and when not even the failure can be told, the lease runs out and the database decides.
     private mutating func endFailed(_ job: Job, _ outcome: Outcome, _ error: PostgresError, _ remedy: Remedy) {
         guard let index = index(of: job), case .telling(_, let tries) = hand[index].stage else { return }
         if remedy == .retry && tries < maximumTries {
@@ -384,10 +388,11 @@ struct DaemonState {
             log(.notice, "stale", ["job": job.id, "kind": job.kind])
         case (true, .finished):
             log(.info, "finished", ["job": job.id, "kind": job.kind])
-        case (true, .failed(let error)):
-            log(.warning, "failed", ["job": job.id, "kind": job.kind, "error": error])
+        case (true, .failed):
+            // Why is written in the job: the sentence may quote its payload, which no log should.
+            log(.warning, "failed", ["job": job.id, "kind": job.kind])
         }
-        if phase == .running && expectsMore && room * 2 >= configuration.capacity && working.isUp { wantsClaim = true }
+        if phase == .running, expectsMore, working.isUp, room * 2 >= configuration.capacity { wantsClaim = true }
         if hand.isEmpty { lookSoon() }
     }
 
@@ -407,14 +412,18 @@ struct DaemonState {
             phase = .stopping(until: now + configuration.stopLimit)
             refreshes.clear()
             wantsClaim = false
-            log(.notice, "stopping", ["jobs": "\(hand.count)", "refreshing": refreshes.running ?? "nothing"])
+            log(.notice, "stopping", inHand)
         case .stopping, .cancelling:
-            log(.notice, "stopping.now", ["jobs": "\(hand.count)"])
+            log(.notice, "stopping.now", inHand)
             if working.request != nil { actions.append(.cancel(.working)) }
             leave()
         case .over:
             break
         }
+    }
+
+    private var inHand: KeyValuePairs<String, String> {
+        ["jobs": "\(hand.count)", "refreshing": refreshes.running ?? "nothing"]
     }
 
     /// Whether there is still something to wait for. A claim under way is: what it brings is in hand.
@@ -430,7 +439,7 @@ struct DaemonState {
         case .stopping(let until):
             guard isBusy else { return leave() }
             guard until <= now else { return }
-            log(.warning, "stopping.late", ["jobs": "\(hand.count)", "refreshing": refreshes.running ?? "nothing"])
+            log(.warning, "stopping.late", inHand)
             guard working.request != nil else { return leave() }
             actions.append(.cancel(.working))
             phase = .cancelling(until: now + .seconds(1))
@@ -490,7 +499,7 @@ struct DaemonState {
         return heartbeatAt <= now ? .heartbeat : nil
     }
 
-    /// Ends before refreshes, for they are short; but a full hand of them at most, so that neither starves the other.
+    /// Ends before refreshes, for they are short; but a full hand of them at most: neither starves the other.
     private mutating func nextWork() -> Request? {
         if endsSinceRefresh < configuration.capacity || refreshes.waiting.isEmpty, let request = nextEnd() {
             endsSinceRefresh += 1
@@ -503,7 +512,8 @@ struct DaemonState {
 
     private mutating func nextEnd() -> Request? {
         for (index, held) in hand.enumerated() {
-            guard case .ended(let outcome, let notBefore, let tries) = held.stage, notBefore <= now else { continue }
+            guard case .ended(let outcome, let notBefore, let tries) = held.stage, notBefore <= now
+            else { continue }
             hand[index].stage = .telling(outcome, tries: tries + 1)
             return .end(held.job, outcome)
         }
@@ -521,7 +531,8 @@ struct DaemonState {
     }
 
     private mutating func complain(
-        _ event: String, _ fields: KeyValuePairs<String, String>, _ reason: String, _ sqlState: SQLState?, _ hint: String?
+        _ event: String, _ fields: KeyValuePairs<String, String>, _ reason: String, _ sqlState: SQLState?,
+        _ hint: String?
     ) {
         var fields = Array(fields)
         if let sqlState { fields.append(("sqlstate", sqlState.rawValue)) }

@@ -19,8 +19,8 @@ struct Effects: Sendable {
     static let standard = Effects(performers: ["deliver": deliver])
 }
 
-/// `{"channel": "inbox"}`: nothing leaves the database. The continuation puts the message into the inbox, in the
-/// transaction that ends the job.
+/// `{"channel": "inbox"}`: nothing leaves the database. The continuation puts the message into the inbox, in
+/// the transaction that ends the job.
 @Sendable private func deliver(_ payload: String) -> Outcome {
     struct Delivery: Decodable { let channel: String }
     guard let delivery = try? JSONDecoder().decode(Delivery.self, from: Data(payload.utf8)) else {

@@ -16,8 +16,8 @@ public enum LogLevel: Int, Comparable, CaseIterable, Sendable {
 
 /// One event, one line: `event=refresh.done call="call event.refresh()" ms=12`.
 ///
-/// Fields are the daemon's own words, identifiers, counts and the server's primary messages. Never a payload, a result or a
-/// connection string.
+/// Fields are the daemon's own words, identifiers, counts and the server's primary messages. Never a payload,
+/// a result or a connection string.
 struct LogLine: Equatable {
     let level: LogLevel
     let event: String
@@ -53,7 +53,7 @@ struct LogLine: Equatable {
     }
 }
 
-/// Writes log lines to standard error: bare for a person, with journald's `<N>` prefix where the journal reads.
+/// Writes log lines to standard error: bare for a person, with journald's `<N>` prefix for the journal.
 struct LogWriter {
     var least: LogLevel
     var prefixed: Bool
@@ -73,7 +73,8 @@ struct LogWriter {
         return (prefixed ? "<\(line.level.rawValue)>" : "") + line.text + "\n"
     }
 
-    /// One write(2) a line, so that lines of several processes do not mix. A log nobody can take is not worth stopping for.
+    /// One write(2) a line, so that lines of several processes do not mix. A log nobody can take is not worth
+    /// stopping for.
     func write(_ line: LogLine) {
         guard let text = rendered(line) else { return }
         var bytes = Array(text.utf8)[...]

@@ -32,7 +32,7 @@ enum Remedy: Equatable {
         switch self {
         case .migrate: "run `concierge migrate` on this database"
         case .grantRole: "grant the role to the daemon's login: grant concierge_worker to ..."
-        case .waitForPrimary: "the server takes no writes: name the primary, or several hosts with target_session_attrs=read-write"
+        case .waitForPrimary: "name the primary, or several hosts with target_session_attrs=read-write"
         case .reconnect, .retry, .report: nil
         }
     }

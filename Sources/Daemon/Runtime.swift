@@ -3,8 +3,8 @@ import Postgres
 
 /// The daemon's hands: a loop around poll(2) that tells `DaemonState` what happened and does what it says.
 ///
-/// One thread, and nothing in the loop waits but poll. (Two exceptions in libpq: the look-up of a host name, and the
-/// cancel request while stopping.)
+/// One thread, and nothing in the loop waits but poll. (Two exceptions in libpq: the look-up of a host name,
+/// and the cancel request while stopping.)
 final class Runtime {
     private var state: DaemonState
     private let conninfo: String

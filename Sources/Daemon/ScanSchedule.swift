@@ -1,7 +1,8 @@
 /// When to look into the queue next.
 ///
-/// Three reasons, the earliest wins: a planned moment (the poll, a job that becomes due, a second look after work), and a
-/// burst of notifications that has gone quiet or has lasted long enough. After an error none of them may come early.
+/// Three reasons, the earliest wins: a planned moment (the poll, a job that becomes due, a second look after
+/// work), and a burst of notifications that has gone quiet or has lasted long enough. After an error none of
+/// them may come early.
 struct ScanSchedule: Equatable {
     /// The planned look; nil while one is on its way and nothing has happened since.
     private(set) var planned: Duration?
@@ -27,8 +28,8 @@ struct ScanSchedule: Equatable {
         burst = (burst?.first ?? now, now)
     }
 
-    /// A look is being sent: it answers all reasons so far. Those that arise from now on, even before its answer, it may
-    /// have been too early to see.
+    /// A look is being sent: it answers all reasons so far. Those that arise from now on, even before its
+    /// answer, it may have been too early to see.
     mutating func looking() {
         planned = nil
         burst = nil

@@ -1,7 +1,8 @@
 import Glibc
 import Postgres
 
-/// One connection and the conversation on it, in steps that never wait: at most one request at a time, its answer as an event.
+/// One connection and the conversation on it, in steps that never wait: at most one request at a time, its
+/// answer as an event.
 final class Session {
     let link: Link
     private let connection: Connection
@@ -97,7 +98,8 @@ final class Session {
             return .answered(link, try request.answer(from: rows))
         } catch {
             // The function is there and returns something else than the contract says.
-            return .refused(link, error as? PostgresError ?? PostgresError(sqlState: .protocolViolation, message: "\(error)"))
+            let error = error as? PostgresError ?? PostgresError(sqlState: .protocolViolation, message: "\(error)")
+            return .refused(link, error)
         }
     }
 }

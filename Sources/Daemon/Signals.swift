@@ -1,11 +1,12 @@
 import Glibc
 import Synchronization
 
-/// The end of the pipe that the signal handler writes to. A handler may do little more than that, and nothing it does
-/// may depend on the thread it interrupts.
+/// The end of the pipe that the signal handler writes to. A handler may do little more than that, and nothing
+/// it does may depend on the thread it interrupts.
 private let signalPipe = Atomic<Int32>(-1)
 
-/// Makes SIGTERM and SIGINT readable as bytes of a pipe (sigaction, pipe, sigprocmask), and SIGPIPE an ordinary write error.
+/// Makes SIGTERM and SIGINT readable as bytes of a pipe (sigaction, pipe, sigprocmask), and SIGPIPE an
+/// ordinary write error.
 ///
 /// - Returns: the descriptor to read from. It stays open, with the handlers, for the life of the process.
 func catchStopSignals() throws -> Int32 {

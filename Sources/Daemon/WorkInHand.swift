@@ -4,7 +4,8 @@ struct RefreshQueue {
     private(set) var running: String?
     private var failed: [String: (times: Int, retryAt: Duration)] = [:]
 
-    /// Takes up the calls that are neither waiting, running nor resting after a failure; says whether there were any.
+    /// Takes up the calls that are neither waiting, running nor resting after a failure; says whether there
+    /// were any.
     mutating func add(_ calls: [String], at now: Duration) -> Bool {
         let before = waiting.count
         for call in calls where !waiting.contains(call) && running != call {

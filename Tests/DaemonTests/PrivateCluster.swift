@@ -106,12 +106,13 @@ struct ChildProcess {
 
 /// The queue as the daemon sees it, in its smallest form.
 ///
-/// `queue.topic` plays the materialized view: dirty when `wanted` is ahead of `made`. A payload's "seconds" make its
-/// continuation slow, "error" makes it raise.
+/// `queue.topic` plays the materialized view: dirty when `wanted` is ahead of `made`. A payload's "seconds"
+/// make its continuation slow, "error" makes it raise.
 let fakeQueue = """
     create schema queue;
     grant usage on schema queue to concierge_worker;
-    create table queue.topic (wanted int not null default 0, made int not null default 0, seconds float not null default 0);
+    create table queue.topic (
+        wanted int not null default 0, made int not null default 0, seconds float not null default 0);
     insert into queue.topic default values;
     create table queue.job (
         job_id bigint generated always as identity primary key, token bigint not null default 0, kind text not null,
