@@ -117,7 +117,6 @@ final class DaemonRuntimeTests {
                 """) == "2"
         })
         // What the login might do, the daemon may not.
-        try sql("create function queue.secret() returns int language sql as 'select 1'")
         try sql("revoke execute on function queue.look(text[]) from public")
         try touch()
         #expect(eventually { daemon.count("blind") == 1 })
@@ -211,21 +210,17 @@ final class DaemonRuntimeTests {
 
     @Test("A stale token changes nothing and is forgotten")
     func stale() throws {
-        let job = try enqueue(#"{"channel":"inbox","seconds":0}"#)
-        #expect(try eventually { try isFinished(job) })
-        // Held up in a row lock until somebody else has claimed it.
-        try server.execute(script: "begin; lock table queue.job in access exclusive mode")
+        // As if the lease had run out before the end, and somebody else had claimed the job: its token moved on.
         try server.execute(script: """
             create or replace function queue.claim(worker text, kinds text[], size int)
             returns table (job_id bigint, token bigint, kind text, payload jsonb) language sql as $$
                 update queue.job as j set token = j.token + 1, leased_until = now() + interval '1 hour'
-                where j.result is null returning j.job_id, j.token - 1, j.kind, j.payload $$;
-            commit
+                where j.result is null returning j.job_id, j.token - 1, j.kind, j.payload $$
             """)
         let late = try enqueue(#"{"channel":"inbox"}"#)
         #expect(eventually { daemon.count("stale") == 1 })
         #expect(try !isFinished(late))
-        #expect(daemon.count("finished") == 1)
+        #expect(daemon.count("finished") == 0)
     }
 
     @Test("Told to stop under work it ends the job and the refresh in hand, and leaves")
