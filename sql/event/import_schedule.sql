@@ -60,7 +60,8 @@ create or replace function event.slug_of(name text)
     returns text
     language sql stable
     set search_path = pg_catalog, pg_temp
-return nullif(left(ltrim(regexp_replace(lower(extensions.unaccent('extensions.unaccent', btrim(name))), '[^a-z0-9._-]+', '-', 'g'), '._-'), 63), '');
+return nullif(left(rtrim(ltrim(
+    regexp_replace(lower(extensions.unaccent('extensions.unaccent', name)), '[^a-z0-9._]+', '-', 'g'), '._-'), '-'), 63), '');
 
 comment on function event.slug_of(text) is 'A name as a slug: "38C3" is 38c3, "Café 2027" is cafe-2027; null when no letter or digit is left.';
 

@@ -103,14 +103,14 @@ begin atomic
     select case
         when length(s.instant) > 10 or s.start is null then s.instant
         when s.instant is not null                     then s.instant || 'T' || s.start
-        when s.start < s.day_change                    then s.next_day || 'T' || s.start
+        when left(s.start, 5) < s.day_change           then s.next_day || 'T' || s.start
         else s.day || 'T' || s.start
     end
     from (
         select session_start.instant, session_start.day,
             -- 9:30 is 09:30, so that times compare as texts.
             regexp_replace(session_start.start, '^([0-9]:)', '0\1') as start,
-            regexp_replace(session_start.day_change, '^([0-9]:)', '0\1') collate "C" as day_change,
+            left(regexp_replace(session_start.day_change, '^([0-9]:)', '0\1'), 5) collate "C" as day_change,
             coalesce(to_char(event.parse_instant(session_start.day, 'UTC') at time zone 'UTC' + interval '1 day', 'YYYY-MM-DD'),
                 session_start.day) as next_day
     ) as s;
