@@ -32,8 +32,13 @@ let askCommands = [
 struct Answer {
     /// The function's result as it came.
     let json: String
-    /// The text, then one line for each thing it cites.
-    let lines: [String]
+    /// What a person reads.
+    let text: String
+    /// One line for each thing it cites: number, kind, id, address.
+    let sources: [String]
+
+    /// The text, then what it cites.
+    var lines: [String] { [text] + (sources.isEmpty ? [] : [""] + sources) }
 
     static func ask(
         _ question: String, _ person: PersonalSession, event: String?, at clock: String? = nil,
@@ -56,7 +61,7 @@ struct Answer {
                 "  [\(row["n"] ?? "")] "
                     + ["kind", "id", "url"].compactMap { row[$0] }.joined(separator: " ")
             }
-            return Answer(json: reply, lines: [text] + (sources.isEmpty ? [] : [""] + sources))
+            return Answer(json: reply, text: text, sources: sources)
         }
     }
 

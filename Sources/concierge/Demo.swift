@@ -21,7 +21,6 @@ private struct Demo {
     static let organizer = PersonalSession(tenant: tenant, subject: "organizer")
     /// Thursday of the conference, between two talks. An administrator's session may set its clock.
     static let moment = "2027-03-11 10:10:00-07"
-    static let question = "What should I see next?"
 
     let target: Target
     let connection: Connection
@@ -53,25 +52,89 @@ private struct Demo {
         defer { daemon.stop() }
         try step("the daemon refreshes what is cached") { try waitForRefresh() }
 
-        Terminal.say("\nIt is Thursday, 10:10. María Álvarez, who remodels houses, asks: \(Demo.question)\n")
-        let before = try ask()
-        before.lines.forEach { Terminal.say($0) }
+        try ask("It is Thursday, 10:10. María Álvarez, who remodels houses, asks", "What is on now?")
+        let before = try ask("She asks", "What should I see next?")
+        try explain()
+        try ask("She asks", "Which sponsors should I visit?")
+
+        Terminal.say("\nWhat she wants kept is kept, and the rules stand in the database:\n")
+        try step("a note, because it is information") { try captureNote() }
+        try step("an action item on the evening before") { try createActionItem(at: "2027-03-10 20:00-07") }
+        try step("the same action item during the event") { try createActionItem(at: Demo.moment) }
+        try step("the same call once more") { try createActionItem(at: Demo.moment) }
 
         Terminal.say("")
         try step("the organizer moves the heat pump talk to 11:00") {
             "\(try load(moved())["changed"] ?? "0") session changed"
         }
-        Terminal.say("\nThe very next read knows. María asks again:\n")
-        let after = try ask()
-        after.lines.forEach { Terminal.say($0) }
-        guard before.lines != after.lines else { throw Failure("the answer did not change") }
-
+        let after = try ask("The very next read knows. She asks again", "What should I see next?")
+        guard before.text != after.text else { throw Failure("the answer did not change") }
         Terminal.say("")
         try step("the daemon refreshes what is cached") { try waitForRefresh() }
+
         Terminal.say("\nAsk something yourself:")
         Terminal.say(
-            "  concierge ask \"Which sponsors should I visit?\" --event \(Demo.event) "
-                + "--tenant \(Demo.tenant) --as \(Demo.attendee.subject)")
+            "  concierge ask \"Anything about hiring in the next hour?\" --event \(Demo.event) --tenant \(Demo.tenant) "
+                + "--as \(Demo.attendee.subject) --at 2027-03-11T10:10-07:00")
+    }
+
+    /// A question and its answer, as a person would read them, and the time it took.
+    @discardableResult
+    private func ask(_ scene: String, _ question: String) throws -> Answer {
+        Terminal.say("\n\(scene): \(question)\n")
+        let began = ContinuousClock.now
+        let answer = try Answer.ask(question, Demo.attendee, event: Demo.event, at: Demo.moment, connection)
+        let duration = began.duration(to: .now)
+        Terminal.say(answer.text)
+        Terminal.say(Terminal.row("answered", "\(answer.sources.count) citations, \(duration.brief)"))
+        return answer
+    }
+
+    /// Why the first recommendation is the first.
+    private func explain() throws {
+        let rows = try Demo.attendee.run(connection, at: Demo.moment) {
+            try connection.query(
+                """
+                select r.session_title, round(r.score::numeric, 2) as score,
+                    string_agg(format('%s %s', w ->> 'signal', w ->> 'adds'), ', ' order by n) as why
+                from event.recommend_sessions(event.event_id($1), (contractor.own_ids())[1], 1) as r
+                cross join lateral jsonb_array_elements(r.why) with ordinality as x (w, n)
+                group by r.session_title, r.score
+                """, [Parameter(Demo.event)])
+        }
+        guard let row = rows.first else { throw Failure("there is nothing to explain") }
+        Terminal.say("Why [1]: \(row["score"] ?? "?") = \(row["why"] ?? "?")")
+    }
+
+    private func captureNote() throws -> String {
+        try Demo.attendee.run(connection, at: Demo.moment) {
+            try connection.query(
+                """
+                select contractor.capture_event_note((contractor.own_ids())[1], event.event_id($1),
+                    'Borealine stands by its ratings down to minus 25', 'demo: note') ->> 'body'
+                """, [Parameter(Demo.event)]
+            ).scalar.map { _ in "kept" } ?? "lost"
+        }
+    }
+
+    /// What came of it: the item's state, or the refusal's code and sentence.
+    private func createActionItem(at clock: String) throws -> String {
+        do {
+            return try Demo.attendee.run(connection, at: clock) {
+                let state = try connection.query(
+                    """
+                    select contractor.create_action_item((contractor.own_ids())[1], event.event_id($1),
+                        'Ask Borealine for a quote', 'demo: quote') ->> 'status'
+                    """, [Parameter(Demo.event)]
+                ).scalar
+                let count = try connection.query(
+                    "select count(*) from contractor.contractor_action_items where title = 'Ask Borealine for a quote'"
+                ).scalar
+                return "\(state ?? "?"), \(count ?? "?") in all"
+            }
+        } catch let refusal as PostgresError where refusal.sqlState.rawValue.hasPrefix("QC4") {
+            return "refused, \(refusal.sqlState.rawValue)"
+        }
     }
 
     /// One line: what happens, how it went, how long it took.
@@ -83,12 +146,10 @@ private struct Demo {
 
     private func makePeople() throws {
         try connection.transaction {
+            // The same story every time: what an earlier demo left goes with its tenant.
+            try connection.query("delete from access.tenants where slug = $1", [Parameter(Demo.tenant)])
             try connection.query("select access.create_tenant($1, 'Hearth & Beam')", [Parameter(Demo.tenant)])
-            try connection.query(
-                """
-                select access.create_token_key('demo', tenant => $1)
-                where not exists (select from access.token_keys where key_id = 'demo')
-                """, [Parameter(Demo.tenant)])
+            try connection.query("select access.create_token_key('demo', tenant => $1)", [Parameter(Demo.tenant)])
             try connection.query(
                 "select access.create_person($1, $2, 'The organizer', '{organizer}')",
                 [Parameter(Demo.tenant), Parameter(Demo.organizer.subject)])
@@ -124,10 +185,6 @@ private struct Demo {
             """#, [Parameter(schedule)]
         ).scalar
         return changed ?? schedule
-    }
-
-    private func ask() throws -> Answer {
-        try Answer.ask(Demo.question, Demo.attendee, event: Demo.event, at: Demo.moment, connection)
     }
 
     /// Waits until no write is newer than the cache, ten seconds at most.
