@@ -109,10 +109,9 @@ struct TestTemplate {
         let leftovers = try admin.query(
             """
             select datname from pg_catalog.pg_database
-            where pg_catalog.starts_with(datname, $1)
-                and pg_catalog.split_part(datname, '_', 4)::integer
-                    not in (select pid from pg_catalog.pg_stat_activity)
-            """, [Parameter(TestTemplate.throwAwayPrefix)])
+            where pg_catalog.substring(datname, $1)::integer
+                not in (select pid from pg_catalog.pg_stat_activity)
+            """, [Parameter("^\(TestTemplate.throwAwayPrefix)([0-9]+)_[0-9]+$")])
         for database in try leftovers.map({ try $0.value("datname", as: String.self) }) {
             try admin.execute(
                 script: "drop database if exists \(admin.escapeIdentifier(database)) with (force)")

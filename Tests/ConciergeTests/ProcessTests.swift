@@ -164,4 +164,33 @@ struct ProcessTests {
                     """, "\(one.output)")
         }
     }
+
+    @Test("The demo asks, moves a session, and the next answer knows; then anyone can ask")
+    func demo() throws {
+        try TestServer.withDatabase { target in
+            // Not by the command: its cron job would outlive this database.
+            var runner = Runner(try Project(root: TestServer.projectRoot), target)
+            runner.cronSkipReason = "a test"
+            try runner.apply()
+            let url = TestServer.url(target)
+
+            let demo = try run(["demo", "--database", url], in: TestServer.projectRoot)
+            #expect(demo.status == 0, "\(demo.output)")
+            #expect(demo.output.contains("(Thu 10:45–11:45") && demo.output.contains("(Thu 11:00–12:00"))
+
+            let options = ["--as", "maria-alvarez", "--database", url]
+            let answer = try run(
+                ["ask", "Which sponsors should I visit?"] + options, in: TestServer.projectRoot)
+            #expect(answer.status == 0, "\(answer.output)")
+            #expect(answer.output.contains("[1] ") && answer.output.contains("  [1] sponsor "))
+            let nobody = try run(
+                ["ask", "What now?", "--as", "nobody", "--database", url], in: TestServer.projectRoot)
+            #expect(nobody.status == 1)
+            #expect(nobody.output.hasPrefix("concierge: there is no \"nobody\"\nHINT: "))
+
+            let file = TestServer.projectRoot + "/demo/conference.json"
+            let load = try run(["load", "schedule", file, "--database", url], in: TestServer.projectRoot)
+            #expect(load.status == 0 && load.output.contains("40 sessions, 0 added, 1 changed, 0 cancelled"))
+        }
+    }
 }
