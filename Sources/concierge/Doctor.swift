@@ -3,15 +3,18 @@ import Postgres
 
 /// `concierge doctor`: what a DBA would look at first, one line each.
 let doctorCommands = [
-    Command(words: ["doctor"], summary: "Checks server, extensions, roles and migrations; changes nothing.") {
-        invocation in
+    Command(
+        words: ["doctor"], summary: "Checks server, extensions, roles and migrations; changes nothing.",
+        options: [jsonOption]
+    ) { invocation in
         let findings = try Doctor(target: target(invocation)).examine()
-        for finding in findings {
-            let verdict = finding.isWell ? "ok" : "WRONG"
-            Terminal.say(Terminal.row(finding.subject, "\(verdict): \(finding.state)"))
-        }
         let wrong = findings.count { !$0.isWell }
-        Terminal.say(wrong == 0 ? "all is well" : "wrong: \(wrong) of \(findings.count)")
+        if invocation.has("json") {
+            Terminal.say("[" + findings.map(\.json).joined(separator: ",\n ") + "]")
+        } else {
+            findings.forEach { Terminal.say($0.line) }
+            Terminal.say(wrong == 0 ? "all is well" : "wrong: \(wrong) of \(findings.count)")
+        }
         return wrong == 0 ? 0 : 1
     }
 ]
@@ -21,6 +24,12 @@ private struct Finding {
     let subject: String
     let isWell: Bool
     let state: String
+
+    var line: String { Terminal.row(subject, "\(isWell ? "ok" : "WRONG"): \(state)") }
+
+    var json: String {
+        "{\"subject\": \(jsonString(subject)), \"ok\": \(isWell), \"state\": \(jsonString(state))}"
+    }
 
     static func well(_ subject: String, _ state: String) -> Finding {
         Finding(subject: subject, isWell: true, state: state)
@@ -117,8 +126,12 @@ private struct Doctor {
     }
 
     private func migrations() throws -> Finding {
+        let root = try projectRoot()
+        guard fileKind(root + "/sql/manifest") != nil else {
+            return .well("migrations", "not compared: this folder is in no checkout")
+        }
         do {
-            let plan = try Runner(Project(root: projectRoot()), target).plan()
+            let plan = try Runner(Project(root: root), target).plan()
             guard !plan.isEmpty else { return .well("migrations", "none pending") }
             let files = plan.objects.count + plan.cron.count
             return .wrong(
