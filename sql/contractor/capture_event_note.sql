@@ -23,7 +23,7 @@ begin
     if v_class is null then
         perform access.refuse('22004', 'a note needs a message', 'Pass the text to be kept.');
     elsif v_class <> 'information' then
-        perform access.refuse('QC411', format('only information is kept as a note; this is a %s', replace(v_class, '_', ' ')),
+        perform access.refuse('QC411', format('only information is kept as a note; this is %s', case v_class when 'small_talk' then 'small talk' else 'a ' || v_class end),
             case v_class when 'question' then 'Ask it with chat.ask.'
                          when 'request'  then 'Create an action item or schedule a follow-up.'
                          else 'There is nothing in it to keep.' end);
