@@ -12,7 +12,7 @@ declare
     v_pid int := (select d.pid from dblink(name, 'select pg_backend_pid()') as d (pid int));
 begin
     perform dblink_send_query(name, test.note('It is dry', 'k'));
-    for i in 1..200 loop
+    for i in 1..1000 loop
         perform pg_sleep(0.01), pg_stat_clear_snapshot();
         exit when exists (select from pg_locks as l where l.pid = v_pid and not l.granted);
     end loop;
