@@ -147,8 +147,7 @@ from (values
     ('access.remember(text,text,jsonb)',                         'an answer that is put in by hand would be believed'),
     ('access.write_audit(text,regclass,uuid,bigint,jsonb,jsonb)', 'an entry is made by a write, not by a call'),
     ('access.audit_table(regclass,name)',                        'the owner decides what is audited'),
-    ('event.cache_table(regclass)',                              'the owner decides what is cached'),
-    ('event.mark_dirty(uuid[])',                                 'a mark is made by a write')
+    ('event.cache_table(regclass)',                              'the owner decides what is cached')
 ) as v (name, reason)
 join test.routine_grants as g on g.name = v.name::regprocedure;
 
