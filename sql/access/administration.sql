@@ -52,7 +52,7 @@ begin
         perform access.refuse('QC202', format('there is no tenant "%s"', tenant), 'Make it with access.create_tenant(slug, name).');
     end if;
 
-    -- A token's key is looked up before anything in the token is believed, by a pattern instead of a JSON parser.
+    -- A token's key is looked up before anything in the token is believed, without a JSON parser: so no quotes, no escapes.
     if key_id !~ '^[A-Za-z0-9._:-]+$' then
         perform access.refuse('23514', format('"%s" cannot be the id of a key', key_id), 'Use letters, digits, dots, dashes, colons and _.');
     end if;
