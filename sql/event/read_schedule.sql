@@ -60,7 +60,9 @@ declare
     v_xml      xml;
     v_schedule event.schedule;
 begin
-    if v_text ~ '^\s*<' then
+    if v_text !~ '\S' then
+        perform access.refuse('QC205', 'the document is empty', 'Pass the text of the schedule file.');
+    elsif v_text ~ '^\s*<' then
         v_xml := event.parse_xml(v_text);
         if not xpath_exists('/schedule', v_xml) then
             perform event.refuse_schedule('/', 'the root element is not <schedule>', 'Pentabarf and frab XML begin with <schedule>.');
