@@ -144,9 +144,9 @@ comment on column event.event_sponsors.booth_zone is 'Part of the hall; rooms.zo
 comment on column event.event_sponsors.offers     is 'Array of {title, details}.';
 
 -- Which event's cached rows no longer count. One row a writing statement and event, never an update:
--- writers do not wait for each other, and a refresh deletes only the marks its snapshot can see.
+-- writers do not wait for each other, and a refresh deletes only the marks its snapshot can see. No key: nobody looks for one
+-- mark, and every writer pays for an index.
 create table event.dirty_marks (
-    mark_id   bigint      generated always as identity primary key,
     event_id  uuid        not null,
     marked_at timestamptz not null default now()
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);

@@ -114,6 +114,7 @@ select set_eq($$
         and 4 <> (select count(*) from pg_trigger as t where t.tgrelid = r.oid and t.tgname in ('audit_insert', 'audit_update', 'audit_delete', 'audit_truncate')) $$,
     $$ values
         ('access.audit_log'),           -- the trail itself
+        ('event.event_speakers'),       -- inserts come in bursts: the import notes them, triggers the rest
         ('access.idempotency_keys'),    -- the write it remembers is in the trail
         ('queue.job'),                  -- keeps its own history
         ('event.event_days'), ('event.rooms'), ('event.tracks'), ('event.speakers'), ('event.session_speakers') -- follow from a schedule file

@@ -152,13 +152,17 @@ create or replace trigger refuse_change before update or delete or truncate on a
 alter table access.audit_log enable always trigger refuse_change;
 
 -- One line a table instead of four triggers each.
-create or replace procedure access.audit_table(relation regclass, key_column name)
+create or replace procedure access.audit_table(relation regclass, key_column name, inserts boolean default true)
     language plpgsql
     set search_path = pg_catalog, pg_temp
 as $$
 begin
-    execute format('create or replace trigger audit_insert after insert on %s referencing new table as new_rows
-        for each statement execute function access.tg__audit_insert(%L)', relation, key_column);
+    if inserts then
+        execute format('create or replace trigger audit_insert after insert on %s referencing new table as new_rows
+            for each statement execute function access.tg__audit_insert(%L)', relation, key_column);
+    else
+        execute format('drop trigger if exists audit_insert on %s', relation);
+    end if;
     execute format('create or replace trigger audit_update after update on %s referencing old table as old_rows new table as new_rows
         for each statement execute function access.tg__audit_update(%L)', relation, key_column);
     execute format('create or replace trigger audit_delete after delete on %s referencing old table as old_rows
@@ -168,7 +172,8 @@ begin
 end
 $$;
 
-comment on procedure access.audit_table(regclass, name) is 'Puts the audit triggers on a table; key_column names its rows in the trail.';
+comment on procedure access.audit_table(regclass, name, boolean) is
+    'Puts the audit triggers on a table; key_column names its rows in the trail. Without inserts, the function that adds rows notes them.';
 -- Granted to nobody: the owner decides what is audited.
 
 call access.audit_table('access.tenants', 'tenant_id');

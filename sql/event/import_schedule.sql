@@ -240,6 +240,10 @@ begin
     into v_added, v_changed
     from merged as m;
 
+    if v_added <> '{}' then
+        perform access.write_audit('insert', 'event.event_speakers', v_event.tenant_id, cardinality(v_added), to_jsonb(v_added), null);
+    end if;
+
     with cancelled as (
         update event.event_speakers as s set cancelled_at = now(), updated_at = now()
         where s.event_id = v_event.event_id and s.cancelled_at is null

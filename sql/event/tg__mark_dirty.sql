@@ -2,35 +2,44 @@
 --
 -- Always a new mark, even where a visible one stands: a refresh may be running on a snapshot that sees that mark and not
 -- this write, and would delete the only trace of it.
-create or replace function event.mark_dirty(event_ids uuid[])
+--
+-- No NOTIFY while every event already has a pending mark (the daemon is awake and looks again after every refresh) or another
+-- transaction is notifying: its lock on the whole cluster at commit would queue the writers. Skipped wrongly, it costs one poll.
+create or replace function event.wake_refresher()
     returns void
-    language plpgsql volatile security definer
+    language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_pending boolean := exists (select from event.dirty_marks);
 begin
-    insert into event.dirty_marks (event_id)
-    select distinct e from unnest(event_ids) as e where e is not null;
-
-    -- No NOTIFY while a mark is pending (the daemon is awake and looks again after every refresh) or another transaction
-    -- is notifying: its lock on the whole cluster at commit would queue the writers. Skipped wrongly, it costs one poll.
-    if not v_pending and pg_try_advisory_xact_lock(hashtext('concierge'), hashtext('event_refresh')) then
+    if pg_try_advisory_xact_lock(hashtext('concierge'), hashtext('event_refresh')) then
         perform pg_notify('event_refresh', '');
     end if;
 end
 $$;
 
-comment on function event.mark_dirty(uuid[]) is 'Sends reads of these events to base tables until a refresh has seen this transaction.';
+comment on function event.wake_refresher() is 'Notifies daemons that there is something to refresh, unless another transaction is about to.';
 -- Granted to nobody: triggers call it.
 
+-- The hot one: one statement does the marking and finds out whether somebody must be woken. The rows it inserts are not
+-- visible to it, so what "exists" finds are earlier marks.
 create or replace function event.tg__mark_dirty_new()
     returns trigger
     language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_pending boolean;
 begin
-    perform event.mark_dirty((select array_agg(distinct n.event_id) from new_rows as n));
+    with marked as (
+        insert into event.dirty_marks (event_id)
+        select distinct n.event_id from new_rows as n
+        returning event_id
+    )
+    select bool_and(exists (select from event.dirty_marks as d where d.event_id = m.event_id)) into v_pending
+    from marked as m;
+    if not v_pending then
+        perform event.wake_refresher();
+    end if;
     return null;
 end
 $$;
@@ -42,8 +51,19 @@ create or replace function event.tg__mark_dirty_old()
     language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_pending boolean;
 begin
-    perform event.mark_dirty((select array_agg(distinct o.event_id) from old_rows as o));
+    with marked as (
+        insert into event.dirty_marks (event_id)
+        select distinct o.event_id from old_rows as o
+        returning event_id
+    )
+    select bool_and(exists (select from event.dirty_marks as d where d.event_id = m.event_id)) into v_pending
+    from marked as m;
+    if not v_pending then
+        perform event.wake_refresher();
+    end if;
     return null;
 end
 $$;
@@ -55,10 +75,19 @@ create or replace function event.tg__mark_dirty_both()
     language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_pending boolean;
 begin
-    perform event.mark_dirty((
-        select array_agg(distinct r.event_id)
-        from (select o.event_id from old_rows as o union select n.event_id from new_rows as n) as r));
+    with marked as (
+        insert into event.dirty_marks (event_id)
+        select o.event_id from old_rows as o union select n.event_id from new_rows as n
+        returning event_id
+    )
+    select bool_and(exists (select from event.dirty_marks as d where d.event_id = m.event_id)) into v_pending
+    from marked as m;
+    if not v_pending then
+        perform event.wake_refresher();
+    end if;
     return null;
 end
 $$;
@@ -71,7 +100,8 @@ create or replace function event.tg__mark_dirty_all()
     set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform event.mark_dirty((select array_agg(e.event_id) from event.events as e));
+    insert into event.dirty_marks (event_id) select e.event_id from event.events as e;
+    perform event.wake_refresher();
     return null;
 end
 $$;
