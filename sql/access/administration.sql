@@ -39,6 +39,43 @@ comment on function access.create_person(text, text, text, text[], text) is
     'Makes a person of a tenant (named by slug), or updates the one with this subject; returns their id.
 Errors: QC202 unknown tenant, 23514 unknown role.';
 
+-- Apart from create_person, so that a provisioning script run again revives nobody.
+create or replace function access.disable_person(tenant text, subject text, disabled boolean default true)
+    returns boolean
+    language sql volatile security definer
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    with changed as (
+        update access.people as p
+        set disabled_at = case when disable_person.disabled then now() end
+        from access.tenants as t
+        where t.tenant_id = p.tenant_id and t.slug = disable_person.tenant and p.subject = disable_person.subject
+            and (p.disabled_at is not null) <> disable_person.disabled
+        returning p.person_id
+    )
+    select exists (select from changed);
+end;
+
+comment on function access.disable_person(text, text, boolean) is
+    'Refuses a person''s tokens from now on, or with disabled => false accepts them again; false when there was nothing to change.';
+
+create or replace function access.disable_tenant(slug text, disabled boolean default true)
+    returns boolean
+    language sql volatile security definer
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    with changed as (
+        update access.tenants as t
+        set disabled_at = case when disable_tenant.disabled then now() end
+        where t.slug = disable_tenant.slug and (t.disabled_at is not null) <> disable_tenant.disabled
+        returning t.tenant_id
+    )
+    select exists (select from changed);
+end;
+
+comment on function access.disable_tenant(text, boolean) is
+    'Refuses all tokens of a tenant from now on, or with disabled => false accepts them again; false when there was nothing to change.';
+
 -- The secret may be given, so that an issuer outside the database signs with it; otherwise it is drawn here and never shown.
 create or replace function access.create_token_key(key_id text, secret bytea default null, tenant text default null)
     returns text
@@ -125,6 +162,8 @@ comment on function access.issue_token(text, text, interval) is
 
 grant execute on function access.create_tenant(text, text)                          to concierge_admin;
 grant execute on function access.create_person(text, text, text, text[], text)      to concierge_admin;
+grant execute on function access.disable_person(text, text, boolean)                to concierge_admin;
+grant execute on function access.disable_tenant(text, boolean)                      to concierge_admin;
 grant execute on function access.create_token_key(text, bytea, text)                to concierge_admin;
 grant execute on function access.retire_token_key(text)                             to concierge_admin;
 grant execute on function access.issue_token(text, text, interval)                  to concierge_admin;

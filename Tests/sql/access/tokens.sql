@@ -144,12 +144,22 @@ select throws_ok('select access.token_identity(null)', 'QC403', null, 'No token 
 
 -- Disabled and retired.
 savepoint before;
-update access.people set disabled_at = now() where subject = 'anna';
+select is(access.disable_person('acme', 'anna'), true, 'A person is disabled');
+select is(access.disable_person('acme', 'anna'), false, 'once');
+select is(access.disable_person('acme', 'nobody'), false, 'and only if they are there');
 select throws_ok(format('select access.sign_in(%L)', test.sign(test.header(), test.claims())), 'QC403', null, 'A disabled person is refused');
+select access.create_person('acme', 'anna', 'Anna Attendee');
+select throws_ok(format('select access.sign_in(%L)', test.sign(test.header(), test.claims())), 'QC403', null, 'and not revived by a script that runs again');
+select lives_ok(format('select access.sign_in(%L)', test.sign(test.header(), test.claims('globex'))), 'Whoever has the name elsewhere is somebody else');
+select is(access.disable_person('acme', 'anna', disabled => false), true, 'An operator takes it back');
+select lives_ok(format('select access.sign_in(%L)', test.sign(test.header(), test.claims())), 'and the same token counts again');
 rollback to before;
-update access.tenants set disabled_at = now() where slug = 'acme';
+select is(access.disable_tenant('acme'), true, 'A tenant is disabled');
+select is(access.disable_tenant('acme'), false, 'once');
 select throws_ok(format('select access.sign_in(%L)', test.sign(test.header(), test.claims())), 'QC403', null, 'So is everyone of a disabled tenant');
 select lives_ok(format('select access.sign_in(%L)', test.sign(test.header(), test.claims('globex'))), 'and nobody else');
+select is(access.disable_tenant('acme', disabled => false), true, 'An operator takes it back');
+select lives_ok(format('select access.sign_in(%L)', test.sign(test.header(), test.claims())), 'and its people are back');
 rollback to before;
 select access.sign_in(test.sign(test.header(), test.claims()));
 select is(access.retire_token_key('test-key'), true, 'A key is retired, even while its own token is presented');
