@@ -48,7 +48,7 @@ begin
         where not case e.kind
             when 'an object'         then jsonb_typeof(e.value) = 'object'
             when 'an array'          then jsonb_typeof(e.value) = 'array'
-            when 'an array of texts' then jsonb_typeof(e.value) = 'array' and not jsonb_path_exists(e.value, '$[*] ? (@.type() != "string")')
+            when 'an array of texts' then jsonb_typeof(e.value) = 'array' and not jsonb_path_exists(e.value, 'strict $[*] ? (@.type() != "string")', silent => true)
             when 'a whole number'    then e.value::text ~ '^-?[0-9]{1,9}$'
             else jsonb_typeof(e.value) in ('string', 'number')
         end
