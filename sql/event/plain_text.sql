@@ -8,8 +8,10 @@ declare
     v_text  text := content;
     v_match text[];
 begin
-    if v_text ~* '</?(p|br|a|b|i|ul|ol|li|em|strong|div|span|h[1-6]|code|pre|blockquote|img|table|tr|td|hr)\M[^>]*>' then
-        v_text := regexp_replace(v_text, '<(script|style)\M.*?</\1>', '', 'gi');
+    if v_text ~* '</?(p|br|a|b|i|ul|ol|li|em|strong|div|span|h[1-6]|code|pre|blockquote|img|table|tr|td|hr|script|style)\M[^>]*>' then
+        -- One after the other: a back reference would make a long page without an end slow.
+        v_text := regexp_replace(v_text, '<script\M.*?</script>', '', 'gi');
+        v_text := regexp_replace(v_text, '<style\M.*?</style>', '', 'gi');
         v_text := regexp_replace(v_text, '\s*<li\M[^>]*>\s*', E'\n- ', 'gi');
         v_text := regexp_replace(v_text, '\s*<(br|/p|/div|/h[1-6]|/ul|/ol|/tr|/pre|/blockquote|hr)\M[^>]*>\s*', E'\n', 'gi');
         v_text := regexp_replace(v_text, '</?[a-z!][^>]*>', '', 'gi');
@@ -48,8 +50,8 @@ as $$
 declare
     v_code bigint := coalesce(('x' || lpad(hex, 8, '0'))::bit(32)::bigint, digits::bigint);
 begin
-    -- Zero, surrogates and what lies beyond Unicode are no characters.
-    if v_code = 0 or v_code between 55296 and 57343 or v_code > 1114111 then
+    -- Controls, surrogates and what lies beyond Unicode are no characters of a text.
+    if v_code < 32 and v_code not in (9, 10, 13) or v_code between 55296 and 57343 or v_code > 1114111 then
         return '';
     end if;
     -- An ampersand stays an entity until the others are done.

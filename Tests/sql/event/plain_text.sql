@@ -1,6 +1,6 @@
 -- HTML fragments and texts, as a reader gets them.
 begin;
-select plan(34);
+select plan(37);
 
 select is(event.plain_text(content), plain, sentence)
 from (values
@@ -19,6 +19,7 @@ from (values
     ('<a href="https://example.org/?a=1&amp;b=2">link</a>', 'link',    'A link is its text'),
     ('x<img src="a.png" alt="y">z',       'xz',                        'An image is nothing'),
     ('<b>bold</b> <script>alert(1)</script>text', 'bold text',         'A script goes with its content'),
+    ('<script>alert(1)</script>text',     'text',                      'also where it is the only tag'),
     ('<style>p { color: red }</style><p>text</p>', 'text',             'So does a style'),
     ('<p>one <!-- hidden -->two</p>',     'one two',                   'A comment goes'),
     ('a < b and b > c',                   'a < b and b > c',           'A comparison is no tag'),
@@ -33,6 +34,7 @@ from (values
     ('&#x26;amp;',                        '&amp;',                     'And when it stands for itself'),
     ('&unheardof; & Sons',                '&unheardof; & Sons',        'What is no entity stays'),
     ('a&#0;b&#xD800;c&#x110000;d',        'abcd',                      'Zero, surrogates and numbers beyond Unicode are nothing'),
+    ('a&#7;b&#9;c&#x1b;d',                E'ab\tcd',                   'So are controls other than tabs and line ends'),
     ('back\slash &#92; \1 \&',            'back\slash \ \1 \&',        'Backslashes are only backslashes'),
     ('שלום <b>עולם</b>',                  'שלום עולם',                 'A text from right to left keeps its order'),
     ('日本語 🎉 naïve',                   '日本語 🎉 naïve',           'Any script, and emoji')
@@ -40,6 +42,7 @@ from (values
 
 select ok(event.plain_text(repeat('<p>x &amp; y</p>', 20000)) = rtrim(repeat(E'x & y\n', 20000), E'\n'), 'A long text is read whole');
 select ok(event.plain_text('<p>' || repeat('<', 50000)) = repeat('<', 50000), 'Brackets without end are no trap');
+select ok(event.plain_text('<p>' || repeat('<script>', 20000) || '</style>') is null, 'nor are scripts');
 
 select * from finish();
 rollback;
