@@ -121,6 +121,7 @@ create table event.session_speakers (
 );
 comment on table event.session_speakers is 'Who speaks in which session, in the order of the schedule.';
 create index session_speakers_by_speaker on event.session_speakers (speaker_id);
+create index session_speakers_by_event on event.session_speakers (event_id);
 
 create table event.event_sponsors (
     sponsor_id  uuid           primary key default gen_random_uuid(),
@@ -152,6 +153,13 @@ create table event.dirty_marks (
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 comment on table event.dirty_marks is 'An event with a visible mark is read from base tables until a refresh has covered the write.';
 create index dirty_marks_by_event on event.dirty_marks (event_id);
+-- Without a key, a publication of all tables needs to be told what names a row.
+alter table event.dirty_marks replica identity full;
+
+-- When a daemon was last woken, in milliseconds since 1970. A sequence, because it is read and set outside transactions:
+-- a row would make writers wait for each other.
+create sequence event.last_wake minvalue 0 start 0;
+comment on sequence event.last_wake is 'Milliseconds since 1970 of the last NOTIFY on event_refresh.';
 
 create table event.refresh_state (
     only_row     boolean     primary key default true check (only_row),

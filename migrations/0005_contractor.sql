@@ -98,6 +98,7 @@ create table contractor.event_notes (
 comment on table contractor.event_notes is 'Information a contractor wanted kept.';
 create index event_notes_by_contractor on contractor.event_notes (contractor_id, event_id);
 create index event_notes_by_event on contractor.event_notes (event_id);
+create index event_notes_by_session on contractor.event_notes (session_id);
 
 create table contractor.follow_ups (
     follow_up_id  uuid        primary key default gen_random_uuid(),

@@ -96,9 +96,9 @@ private struct Demo {
             try connection.query(
                 """
                 select r.session_title, round(r.score::numeric, 2) as score,
-                    string_agg(format('%s %s', w ->> 'signal', w ->> 'adds'), ', ' order by n) as why
+                    string_agg(format('%s %s', w.key, w.value), ', ' order by w.value::numeric desc, w.key) as why
                 from event.recommend_sessions(event.event_id($1), (contractor.own_ids())[1], 1) as r
-                cross join lateral jsonb_array_elements(r.why) with ordinality as x (w, n)
+                cross join lateral jsonb_each_text(r.why) as w
                 group by r.session_title, r.score
                 """, [Parameter(Demo.event)])
         }

@@ -7,7 +7,7 @@ create or replace function chat.context(event_id uuid, contractor_id uuid, quest
     set plan_cache_mode = force_generic_plan
 as $$
 declare
-    v_contractor contractor.contractors := contractor.require_own(contractor_id);
+    v_contractor contractor.contractors := contractor.require(contractor_id);
     v_event      event.events           := event.require(event_id);
     v_features   contractor.feature_set := contractor.features_of(v_contractor);
     v_topic      extensions.vector      := model.embed_offline(case when question is not null then chat.topic(question) end);

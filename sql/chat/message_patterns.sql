@@ -11,7 +11,7 @@ with known (facet, value, language, pattern, weight) as (values
     ('class',  'request',      'de',  '^\s*(bitte\s+)?(erinnere|buche|zeig|finde|sende|erstelle|lege)\M', 2),
     ('class',  'request',      'fr',  '^\s*(rappelle|reserve|montre|envoie|cree|ajoute|trouve)', 2),
     ('class',  'request',      'es',  '^\s*(recuerdame|reserva|muestra|muestrame|envia|crea|anade|busca)', 2),
-    ('class',  'small_talk',   'any', '^\s*(hi|hello|hey|thanks|thank you|good (morning|evening|afternoon)|bye|hallo|danke|bonjour|merci|hola|gracias)[\s!.,]*$', 4),
+    ('class',  'small_talk',   'any', '^\s*¡?\s*(hi|hello|hey|thanks|thank you|good (morning|evening|afternoon)|bye|hallo|danke|bonjour|merci|hola|gracias)[\s!.,]*$', 4),
     ('intent', 'now',          'en',  '\m(right now|on now|now|currently|at the moment|happening|going on)\M', 2),
     ('intent', 'now',          'de',  '\m(jetzt|gerade|momentan|im moment)\M', 2),
     ('intent', 'now',          'fr',  '\m(maintenant|en ce moment|actuellement)\M', 2),

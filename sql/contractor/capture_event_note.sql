@@ -8,7 +8,7 @@ create or replace function contractor.capture_event_note(
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_contractor contractor.contractors := contractor.require_own(contractor_id);
+    v_contractor contractor.contractors := contractor.require(contractor_id);
     v_event      event.events           := event.require(event_id);
     v_answer     jsonb;
     v_class      text                   := chat.classify(message);

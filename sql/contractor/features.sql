@@ -20,29 +20,33 @@ return row((contractor).goal, (contractor).role, (contractor).revenue_band, (con
 
 comment on function contractor.features_of(contractor.contractors) is 'The features of a contractor''s row, as match_score reads them.';
 
+-- Attendees ask and act for themselves; an organizer, or an app's service account, for anyone of the tenant. Definer, so that
+-- the token is checked once: tenant and person are compared here, policies would ask for each again.
 create or replace function contractor.require(contractor_id uuid)
     returns contractor.contractors
-    language plpgsql stable
+    language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_me         access.identity := access.me();
     v_contractor contractor.contractors;
 begin
     if contractor_id is null then
         perform access.refuse('22004', 'a contractor is required', 'Pass contractor_id, for example contractor.contractor_id(''key'').');
     end if;
-    -- The tenant is named here as well, because guarded writes run as the owner, whom policies do not bind.
     select c.* into v_contractor from contractor.contractors as c
-    where c.contractor_id = require.contractor_id and c.tenant_id = (select access.tenant_id());
+    where c.contractor_id = require.contractor_id and c.tenant_id = v_me.tenant_id;
     if v_contractor.contractor_id is null then
         perform access.refuse('QC202', format('there is no contractor %s', contractor_id), 'Contractors are listed in contractor.contractors.');
+    elsif v_contractor.person_id is distinct from v_me.person_id and not v_me.roles && '{organizer,service}' then
+        perform access.refuse('QC405', 'this is another contractor''s', 'Sign in as that contractor, or as an organizer or service.');
     end if;
     return v_contractor;
 end
 $$;
 
 comment on function contractor.require(uuid) is
-    'The contractor, if the signed-in person may see them. Errors: 22004 null, QC202 unknown contractor.';
+    'The contractor, if the signed-in person may ask and act for them. Errors: 22004 null, QC202 unknown contractor, QC405 someone else''s.';
 
 create or replace function contractor.contractor_id(key text)
     returns uuid
@@ -69,7 +73,8 @@ create or replace function contractor.contractor_features(contractor_id uuid)
 return contractor.features_of(contractor.require(contractor_id));
 
 comment on function contractor.contractor_features(uuid) is
-    'What a contractor wants, as match_score reads it. Errors: 22004 null, QC202 unknown contractor.';
+    'What a contractor wants, as match_score reads it. Errors: 22004 null, QC202 unknown contractor,
+QC405 someone else''s.';
 
 -- As applications show it: the vector means nothing to a reader.
 create or replace function contractor.features(contractor_id uuid)
@@ -78,7 +83,8 @@ create or replace function contractor.features(contractor_id uuid)
 return to_jsonb(contractor.contractor_features(contractor_id)) - 'embedding';
 
 comment on function contractor.features(uuid) is
-    '{goal, role, revenue_band, team_size, segment, region, tech_stack, preferred_tracks}. Errors: 22004 null, QC202 unknown contractor.';
+    '{goal, role, revenue_band, team_size, segment, region, tech_stack, preferred_tracks}. Errors: 22004 null, QC202 unknown contractor,
+QC405 someone else''s.';
 
 grant execute on function contractor.segment(int)                               to concierge_app;
 grant execute on function contractor.features_of(contractor.contractors)        to concierge_app;

@@ -1,5 +1,5 @@
--- Contractors and partners are their tenant's; what a contractor promised, noted or wants to be told is their own,
--- and the organizers'.
+-- Partners are their tenant's; a contractor's profile, and what they promised, noted or want to be told, is their own and the
+-- organizers'.
 do $$
 declare
     v_table text;
@@ -13,7 +13,7 @@ begin
     end loop;
 
     -- Restrictive: on top of the tenant, never instead of it.
-    foreach v_table in array array['contractor_action_items', 'event_notes', 'follow_ups'] loop
+    foreach v_table in array array['contractors', 'contractor_action_items', 'event_notes', 'follow_ups'] loop
         execute format('drop policy if exists "contractors see their own" on contractor.%I', v_table);
         execute format('create policy "contractors see their own" on contractor.%I as restrictive for select to concierge_app
             using (contractor_id = any ((select contractor.own_ids())::uuid[]) or (select access.has_role(''organizer'', ''service'')))', v_table);

@@ -7,7 +7,7 @@ create or replace function contractor.schedule_followup(
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_contractor contractor.contractors := contractor.require_own(contractor_id);
+    v_contractor contractor.contractors := contractor.require(contractor_id);
     v_event      event.events           := event.require(event_id);
     v_answer     jsonb;
     v_follow_up  contractor.follow_ups;

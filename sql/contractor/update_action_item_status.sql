@@ -15,7 +15,7 @@ begin
         perform access.refuse('QC207', format('there is no action item %s', coalesce(action_item_id::text, 'null')),
             'Action items are listed in contractor.contractor_action_items.');
     end if;
-    perform contractor.require_own(v_item.contractor_id);
+    perform contractor.require(v_item.contractor_id);
 
     v_answer := access.recall('update_action_item_status', idempotency_key,
         jsonb_build_object('action_item_id', action_item_id, 'status', status));

@@ -58,37 +58,34 @@ return least(greatest(
 comment on function event.match_score(contractor.feature_set, event.tag_set) is
     'How well a session fits a contractor, in [0,1]: the weighted sum of match_signals.';
 
--- What each part of a score added, strongest first; for sponsors and partners, too. A set-returning function of one row,
--- used as "cross join lateral": in FROM the planner inlines it, as a plain call it cost three times the scoring itself.
-create or replace function event.explain_parts(labels text[], signals real[], weights real[])
+-- What each part of a score added; for sponsors and partners, too. A set-returning function of one row, used as "cross join
+-- lateral": in FROM the planner inlines it, as a plain call it cost three times the scoring itself.
+create or replace function event.explain_parts(labels text[], signals real[], weights real[], share double precision default 1)
     returns table (why jsonb)
     language sql immutable parallel safe rows 1
 begin atomic
-    select coalesce(jsonb_agg(jsonb_build_object(
-            'signal', s.label, 'value', round(s.value::numeric, 3), 'weight', round(s.weight::numeric, 2),
-            'adds', round((s.value * s.weight)::numeric, 3))
-        order by s.value * s.weight desc, s.ordinality), '[]')
-    from unnest(labels, signals, weights) with ordinality as s (label, value, weight, ordinality)
-    where s.value * s.weight > 0;
+    select coalesce(jsonb_object_agg(s.label, round((s.value * s.weight * share)::numeric, 3)), '{}')
+    from unnest(labels, signals, weights) as s (label, value, weight)
+    where s.value * s.weight * share >= 0.0005;
 end;
 
-comment on function event.explain_parts(text[], real[], real[]) is
-    'Why a score is what it is: one row, an array of {signal, value, weight, adds}, strongest first; "adds" sums to the score.';
+comment on function event.explain_parts(text[], real[], real[], double precision) is
+    'Why a score is what it is: one row, {signal: how much it adds}; the parts sum to the score, or to the share of it they have.';
 
-create or replace function event.explain_signals(signals real[])
+create or replace function event.explain_signals(signals real[], share double precision default 1)
     returns table (why jsonb)
     language sql immutable parallel safe rows 1
 begin atomic
-    select p.why from event.explain_parts(event.match_labels(), signals, event.match_weights()::float4[]) as p;
+    select p.why from event.explain_parts(event.match_labels(), signals, event.match_weights()::float4[], share) as p;
 end;
 
-comment on function event.explain_signals(real[]) is 'explain_parts for the signals of match_signals.';
+comment on function event.explain_signals(real[], double precision) is 'explain_parts for the signals of match_signals.';
 
-grant execute on function event.match_labels()                                                to concierge_app;
-grant execute on function event.match_weights()                                               to concierge_app;
-grant execute on function event.match_listed(text, text[])                                    to concierge_app;
-grant execute on function event.match_signals(contractor.feature_set, event.tag_set)          to concierge_app;
-grant execute on function event.match_score(contractor.feature_set, event.tag_set)            to concierge_app;
-grant execute on function event.explain_parts(text[], real[], real[])                         to concierge_app;
-grant execute on function event.explain_signals(real[])                                       to concierge_app;
-grant usage on type event.tag_set, contractor.feature_set                                     to concierge_app;
+grant execute on function event.match_labels()                                            to concierge_app;
+grant execute on function event.match_weights()                                           to concierge_app;
+grant execute on function event.match_listed(text, text[])                                to concierge_app;
+grant execute on function event.match_signals(contractor.feature_set, event.tag_set)      to concierge_app;
+grant execute on function event.match_score(contractor.feature_set, event.tag_set)        to concierge_app;
+grant execute on function event.explain_parts(text[], real[], real[], double precision)   to concierge_app;
+grant execute on function event.explain_signals(real[], double precision)                 to concierge_app;
+grant usage on type event.tag_set, contractor.feature_set                                 to concierge_app;

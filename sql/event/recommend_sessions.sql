@@ -15,10 +15,11 @@ begin
     return query
         select (r.s).session_id, (r.s).session_title, (r.s).session_start, (r.s).session_end, (r.s).room, (r.s).room_zone,
             (r.s).track, (r.s).speakers, (r.s).url, r.score,
-            w.why || case when r.likeness is null then '[]'::jsonb
-                          else jsonb_build_array(jsonb_build_object('signal', 'question', 'value', round(r.likeness::numeric, 3))) end
+            case when r.likeness is null then w.why
+                 else w.why || jsonb_build_object('question', round((r.likeness / 2)::numeric, 3)) end
         from (
             select c.s, q.likeness,
+                -- A question counts as much as all that is known of the contractor.
                 case when q.likeness is null then m.score else (m.score + q.likeness) / 2 end as score
             from (
                 select n as s from event.sessions_next(rank_sessions.event_id) as n where timeframe = 'next'
@@ -35,7 +36,8 @@ begin
             order by score desc, (c.s).session_start, (c.s).session_title, (c.s).session_id
             limit max_items
         ) as r
-        cross join lateral event.explain_signals(event.match_signals(features, event.tags_of(r.s))) as w
+        cross join lateral event.explain_signals(event.match_signals(features, event.tags_of(r.s)),
+            case when r.likeness is null then 1 else 0.5 end) as w
         order by r.score desc, (r.s).session_start, (r.s).session_title, (r.s).session_id;
 end
 $$;
@@ -64,8 +66,8 @@ end
 $$;
 
 comment on function event.recommend_sessions(uuid, uuid, int, text, text) is
-    'Sessions that fit a contractor, best first, with score in [0,1] and why: array of {signal, value, weight, adds}. timeframe: "next"
-(start within 60 minutes) or "now". Errors: 22004 null, QC201 unknown event, QC202 unknown contractor, QC211 unknown timeframe.';
+    'Sessions that fit a contractor, best first, with score in [0,1] and why: {signal: how much it adds}. timeframe: "next"
+(start within 60 minutes) or "now". Errors: 22004 null, QC201 unknown event, QC202 unknown contractor, QC405 someone else''s, QC211 unknown timeframe.';
 
 grant execute on function event.rank_sessions(uuid, contractor.feature_set, int, text, extensions.vector) to concierge_app;
 grant execute on function event.recommend_sessions(uuid, uuid, int, text, text)                           to concierge_app;

@@ -64,7 +64,7 @@ end;
 
 comment on function event.sponsor_shortlist(uuid, uuid, int, text, text) is
     'Sponsors worth a visit, best first: topic 0.55, tier 0.2, booth zone 0.2, tech stack 0.05, and when a question names something topic
-0.85, tier 0.1, zone 0.05; with score in [0,1] and why. near_zone: the booth zone the attendee is near. Errors: 22004 null, QC201 unknown event, QC202 unknown contractor.';
+0.85, tier 0.1, zone 0.05; with score in [0,1] and why. near_zone: the booth zone the attendee is near. Errors: 22004 null, QC201 unknown event, QC202 unknown contractor, QC405 someone else''s.';
 
 grant execute on function event.rank_sponsors(uuid, contractor.feature_set, int, text, extensions.vector) to concierge_app;
 grant execute on function event.sponsor_shortlist(uuid, uuid, int, text, text) to concierge_app;

@@ -1,45 +1,42 @@
 -- A write marks its events dirty in its own transaction, and wakes the daemon at most once per burst.
 --
 -- Always a new mark, even where a visible one stands: a refresh may be running on a snapshot that sees that mark and not
--- this write, and would delete the only trace of it.
+-- this write, and would delete the only trace of it. Whether one stands is not even asked: under load the table holds more
+-- dead marks than live ones, and passing over them costs more than the write.
 --
--- No NOTIFY while every event already has a pending mark (the daemon is awake and looks again after every refresh) or another
--- transaction is notifying: its lock on the whole cluster at commit would queue the writers. Skipped wrongly, it costs one poll.
+-- A NOTIFY takes a lock on the whole cluster at commit, where writers would queue. So none is sent within 20 ms of the last, nor
+-- while another transaction is about to: the daemon waits that long for more anyway, and looks again after every refresh.
+-- Skipped wrongly (that other transaction rolled back, say), it costs one poll.
 create or replace function event.wake_refresher()
     returns void
     language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_now bigint := (extract(epoch from clock_timestamp()) * 1000)::bigint;
 begin
-    if pg_try_advisory_xact_lock(hashtext('concierge'), hashtext('event_refresh')) then
+    -- Not "less than 20 ms ago": a clock set back must not silence it.
+    if v_now - (select w.last_value from event.last_wake as w) not between 0 and 20
+        and pg_try_advisory_xact_lock(hashtext('concierge'), hashtext('event_refresh'))
+    then
+        perform setval('event.last_wake', v_now);
         perform pg_notify('event_refresh', '');
     end if;
 end
 $$;
 
-comment on function event.wake_refresher() is 'Notifies daemons that there is something to refresh, unless another transaction is about to.';
+comment on function event.wake_refresher() is 'Notifies daemons that there is something to refresh, unless one was notified just now.';
 -- Granted to nobody: triggers call it.
 
--- The hot one: one statement does the marking and finds out whether somebody must be woken. The rows it inserts are not
--- visible to it, so what "exists" finds are earlier marks.
 create or replace function event.tg__mark_dirty_new()
     returns trigger
     language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_pending boolean;
 begin
-    with marked as (
-        insert into event.dirty_marks (event_id)
-        select distinct n.event_id from new_rows as n
-        returning event_id
-    )
-    select bool_and(exists (select from event.dirty_marks as d where d.event_id = m.event_id)) into v_pending
-    from marked as m;
-    if not v_pending then
-        perform event.wake_refresher();
-    end if;
+    insert into event.dirty_marks (event_id)
+    select distinct n.event_id from new_rows as n;
+    perform event.wake_refresher();
     return null;
 end
 $$;
@@ -51,19 +48,10 @@ create or replace function event.tg__mark_dirty_old()
     language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_pending boolean;
 begin
-    with marked as (
-        insert into event.dirty_marks (event_id)
-        select distinct o.event_id from old_rows as o
-        returning event_id
-    )
-    select bool_and(exists (select from event.dirty_marks as d where d.event_id = m.event_id)) into v_pending
-    from marked as m;
-    if not v_pending then
-        perform event.wake_refresher();
-    end if;
+    insert into event.dirty_marks (event_id)
+    select distinct o.event_id from old_rows as o;
+    perform event.wake_refresher();
     return null;
 end
 $$;
@@ -75,19 +63,10 @@ create or replace function event.tg__mark_dirty_both()
     language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_pending boolean;
 begin
-    with marked as (
-        insert into event.dirty_marks (event_id)
-        select o.event_id from old_rows as o union select n.event_id from new_rows as n
-        returning event_id
-    )
-    select bool_and(exists (select from event.dirty_marks as d where d.event_id = m.event_id)) into v_pending
-    from marked as m;
-    if not v_pending then
-        perform event.wake_refresher();
-    end if;
+    insert into event.dirty_marks (event_id)
+    select o.event_id from old_rows as o union select n.event_id from new_rows as n;
+    perform event.wake_refresher();
     return null;
 end
 $$;
@@ -100,7 +79,8 @@ create or replace function event.tg__mark_dirty_all()
     set search_path = pg_catalog, pg_temp
 as $$
 begin
-    insert into event.dirty_marks (event_id) select e.event_id from event.events as e;
+    insert into event.dirty_marks (event_id)
+    select e.event_id from event.events as e;
     perform event.wake_refresher();
     return null;
 end

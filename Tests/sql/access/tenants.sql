@@ -99,7 +99,7 @@ insert into calls values
     ('QC206', 'select event.session_tags({session})'),
     ('QC201', 'select event.import_exhibition({event}, ''{}'')'),
     ('QC202', 'select contractor.require({contractor})'),
-    ('QC202', 'select contractor.require_own({contractor})'),
+    ('QC202', 'select contractor.require({contractor})'),
     ('QC202', 'select contractor.contractor_features({contractor})'),
     ('QC202', 'select contractor.features({contractor})'),
     ('QC202', 'select * from contractor.partner_match({contractor})'),
