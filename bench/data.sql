@@ -1,5 +1,5 @@
--- Twenty-one conferences that are all on at this moment, the worst time for a cache of "now". The first is asked about:
--- 60 rooms, in each one session after the other, begun eight hours ago and done in eight hours, so that at every instant
+-- Twenty-one conferences, one every twelve hours, so that three of them are on at this moment. The first is asked about:
+-- 60 rooms, in each one session after the other, begun eight hours ago and done in nine, so that at every instant
 -- 60 sessions run and 60 start within the hour. Deterministic but for ids and the hour.
 set search_path = pg_catalog, pg_temp;
 select setseed(0.5);
@@ -38,7 +38,8 @@ create unique index on text_of (n);
 analyze text_of;
 
 create temp table conference as
-select n, gen_random_uuid() as event_id, t.tenant_id, date_trunc('hour', now()) - interval '8 hours' as opens
+select n, gen_random_uuid() as event_id, t.tenant_id, date_trunc('hour', now()) - interval '8 hours'
+        + case when n = 0 then 0 else n - 10.5 end * interval '12 hours' as opens
 from generate_series(0, 20) as n
 join access.tenants as t on t.slug = 'bench-' || case when n = 0 then 0 else n % 4 end;
 
