@@ -1,10 +1,12 @@
 -- Which instants the caches hold, by the clock of the transaction that filled them.
--- Without sequential scans, because the table of marks looks empty when this is planned and is full of dead ones in a burst.
+-- Without sequential scans, because the table of marks looks empty when this is planned and is full of dead ones in a burst;
+-- without JIT, which takes the planner's penalty for a costly query.
 create or replace function event.cache_is_exact(event_id uuid, at timestamptz)
     returns boolean
     language plpgsql stable security definer
     set search_path = pg_catalog, pg_temp
     set enable_seqscan = off
+    set jit = off
 as $$
 begin
     return exists (

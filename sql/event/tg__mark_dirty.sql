@@ -10,7 +10,6 @@
 create or replace function event.wake_refresher()
     returns void
     language plpgsql volatile
-    set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_now bigint := (extract(epoch from clock_timestamp()) * 1000)::bigint;
@@ -25,6 +24,7 @@ begin
 end
 $$;
 
+-- Its path is pinned by the triggers that call it.
 comment on function event.wake_refresher() is 'Notifies daemons that there is something to refresh, unless one was notified just now.';
 -- Granted to nobody: triggers call it.
 
@@ -36,7 +36,9 @@ as $$
 begin
     insert into event.dirty_marks (event_id)
     select distinct n.event_id from new_rows as n;
-    perform event.wake_refresher();
+    if found then
+        perform event.wake_refresher();
+    end if;
     return null;
 end
 $$;
@@ -51,7 +53,9 @@ as $$
 begin
     insert into event.dirty_marks (event_id)
     select distinct o.event_id from old_rows as o;
-    perform event.wake_refresher();
+    if found then
+        perform event.wake_refresher();
+    end if;
     return null;
 end
 $$;
@@ -66,7 +70,9 @@ as $$
 begin
     insert into event.dirty_marks (event_id)
     select o.event_id from old_rows as o union select n.event_id from new_rows as n;
-    perform event.wake_refresher();
+    if found then
+        perform event.wake_refresher();
+    end if;
     return null;
 end
 $$;
@@ -81,7 +87,9 @@ as $$
 begin
     insert into event.dirty_marks (event_id)
     select e.event_id from event.events as e;
-    perform event.wake_refresher();
+    if found then
+        perform event.wake_refresher();
+    end if;
     return null;
 end
 $$;
