@@ -149,7 +149,10 @@ select is_empty($$
     'Every definer function has search_path = pg_catalog, pg_temp');
 select set_eq($$
     select split_part(name, '(', 1) from test.routines where proconfig is null and prosqlbody is null $$,
-    $$ values ('event.refresh') $$, -- commits inside, which a function with settings may not; its names are qualified
+    $$ values
+        ('event.refresh'),          -- commits inside, which a function with settings may not
+        ('event.tg__mark_dirty')    -- every write of a session pays for it
+    $$, -- both say the schema of every name and operator
     'A function without a pinned path is bound when it is created');
 select is_empty($$
     select name from test.routines as r join pg_language as l on l.oid = r.prolang where l.lanname not in ('sql', 'plpgsql') $$,
