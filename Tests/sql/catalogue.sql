@@ -151,8 +151,9 @@ select set_eq($$
     select split_part(name, '(', 1) from test.routines where proconfig is null and prosqlbody is null $$,
     $$ values
         ('event.refresh'),          -- commits inside, which a function with settings may not
-        ('event.tg__mark_dirty')    -- every write of a session pays for it
-    $$, -- both say the schema of every name and operator
+        -- Every write of a session pays for these.
+        ('event.tg__mark_dirty_new'), ('event.tg__mark_dirty_old'), ('event.tg__mark_dirty_both'), ('event.tg__mark_dirty_all')
+    $$, -- all say the schema of every name
     'A function without a pinned path is bound when it is created');
 select is_empty($$
     select name from test.routines as r join pg_language as l on l.oid = r.prolang where l.lanname not in ('sql', 'plpgsql') $$,

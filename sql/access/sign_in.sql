@@ -14,7 +14,7 @@ $$;
 
 comment on function access.sign_in(text, boolean) is
     'Checks a token and makes it the transaction''s, or with for_session the session''s. Returns
-{tenant_id, person_id, subject, roles, expires_at}. Errors: QC402 expired, QC403 not valid.';
+{tenant_id, person_id, subject, roles, expires_at}. Errors: QC401 null, QC402 expired, QC403 not valid.';
 
 grant execute on function access.sign_in(text, boolean) to concierge_app, concierge_admin;
 

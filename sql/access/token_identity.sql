@@ -14,8 +14,12 @@ declare
     v_key      access.token_keys;
     v_identity access.identity;
 begin
+    if token is null then
+        perform access.refuse('QC401', 'nobody is signed in',
+            'Call access.sign_in(token) in this transaction, or set request.jwt to a signed token.');
+    end if;
     -- The last part is a code of 32 bytes; no base64 text is one longer than a multiple of four.
-    if token is null or length(token) > 8192 or token ~ '[^A-Za-z0-9._-]' or cardinality(v_parts) <> 3
+    if length(token) > 8192 or token ~ '[^A-Za-z0-9._-]' or cardinality(v_parts) <> 3
         or length(v_parts[1]) % 4 = 1 or length(v_parts[2]) % 4 = 1 or length(v_parts[3]) <> 43
     then
         perform access.refuse('QC403', 'the token is not valid', 'A token is three base64url texts separated by dots, at most 8192 characters.');
@@ -72,6 +76,6 @@ $$;
 
 comment on function access.token_identity(text) is
     'Whom an HS256 JSON web token speaks for. Claims: tenant (slug), sub, exp, optional nbf; header: alg HS256, kid.
-Errors: QC402 expired, QC403 malformed, forged, unknown or disabled; 22P02 signed, but not JSON. RFC 7519, RFC 7515.';
+Errors: QC401 null, QC402 expired, QC403 malformed, forged, unknown or disabled; 22P02 signed, but not JSON. RFC 7519, RFC 7515.';
 
 grant execute on function access.token_identity(text) to concierge_app, concierge_admin;

@@ -11,26 +11,27 @@ declare
     v_event      event.events           := event.require(event_id);
     v_features   contractor.feature_set := contractor.features_of(v_contractor);
     v_topic      extensions.vector      := model.embed_offline(case when question is not null then chat.topic(question) end);
-    v_next       jsonb;
-    v_now        jsonb;
-    v_zone       text;
+    v_now        json;
+    v_next       json;
 begin
-    select coalesce(jsonb_agg(to_jsonb(r) order by r.score desc, r.session_start, r.session_title, r.session_id), '[]'),
-        (array_agg(r.room_zone order by r.score desc, r.session_start, r.session_title, r.session_id))[1]
-    into v_next, v_zone
-    from event.rank_sessions(v_event.event_id, v_features, 12, 'next', v_topic) as r;
+    select json_agg(r.item order by r.place) filter (where r.timeframe = 'now'),
+        json_agg(r.item order by r.place) filter (where r.timeframe = 'next')
+    into v_now, v_next
+    from (
+        select s.timeframe, s.place, json_build_object('session_id', s.session_id, 'session_title', s.session_title,
+            'session_start', s.session_start, 'session_end', s.session_end, 'room', s.room, 'room_zone', s.room_zone, 'track', s.track,
+            'speakers', s.speakers, 'url', s.url, 'score', s.score, 'why', s.why) as item
+        from event.rank_sessions(v_event.event_id, v_features, 12, '{now,next}', v_topic) as s
+    ) as r;
 
-    select coalesce(jsonb_agg(to_jsonb(r) order by r.score desc, r.session_start, r.session_title, r.session_id), '[]')
-    into v_now
-    from event.rank_sessions(v_event.event_id, v_features, 12, 'now', v_topic) as r;
-
-    return jsonb_build_object(
-        'contractor', jsonb_build_object(
+    -- Put together as text and parsed once: a jsonb is copied into each one around it.
+    return json_build_object(
+        'contractor', json_build_object(
             'id', v_contractor.contractor_id,
             'name', v_contractor.name,
             'features', to_jsonb(v_features) - 'embedding',
             'action_items', (
-                select coalesce(jsonb_agg(to_jsonb(i) order by i.due_at nulls last, i.created_at, i.action_item_id), '[]')
+                select coalesce(json_agg(i order by i.due_at nulls last, i.created_at, i.action_item_id), '[]')
                 from (
                     select a.action_item_id, a.title, a.details, a.due_at, a.status, a.created_at
                     from contractor.contractor_action_items as a
@@ -38,19 +39,19 @@ begin
                         and a.status in ('open', 'in_progress')
                     order by a.due_at nulls last, a.created_at, a.action_item_id
                     limit 12) as i)),
-        'general', jsonb_build_object('top_docs', '[]'::jsonb),
-        'event', jsonb_build_object(
+        'general', json_build_object('top_docs', '[]'::json),
+        'event', json_build_object(
             'id', v_event.event_id,
             'slug', v_event.slug,
             'title', v_event.title,
             'time_zone', v_event.time_zone,
             'clock', access.clock(),
             'status', event.status_at(v_event.starts_at, v_event.ends_at, v_event.follow_up_days, access.clock()),
-            'now_sessions', v_now,
-            'next60_sessions', v_next,
+            'now_sessions', coalesce(v_now, '[]'),
+            'next60_sessions', coalesce(v_next, '[]'),
             'sponsor_shortlist', (
-                select coalesce(jsonb_agg(to_jsonb(s) order by s.score desc, s.name, s.sponsor_id), '[]')
-                from event.rank_sponsors(v_event.event_id, v_features, 12, v_zone, v_topic) as s)));
+                select coalesce(json_agg(s order by s.score desc, s.name, s.sponsor_id), '[]')
+                from event.rank_sponsors(v_event.event_id, v_features, 12, v_next #>> '{0,room_zone}', v_topic) as s)))::jsonb;
 end
 $$;
 

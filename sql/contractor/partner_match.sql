@@ -9,7 +9,7 @@ declare
 begin
     return query
         select p.partner_id, p.key::text, p.name, p.category, p.description, w.score,
-            e.why
+            event.explain_sum('{goal,similarity,region}', array[v.goal, v.likeness, v.region]::real[], '{0.4,0.3,0.3}')
         from contractor.strategic_partners as p
         cross join lateral (
             select
@@ -18,7 +18,6 @@ begin
                 event.match_listed(v_contractor.region, p.regions)::double precision as region
         ) as v
         cross join lateral (select 0.4 * v.goal + 0.3 * v.likeness + 0.3 * v.region as score) as w
-        cross join lateral event.explain_parts('{goal,similarity,region}', array[v.goal, v.likeness, v.region]::real[], '{0.4,0.3,0.3}') as e
         order by w.score desc, p.name, p.partner_id
         limit max_items;
 end

@@ -16,7 +16,7 @@ begin
     foreach v_table in array array['contractors', 'contractor_action_items', 'event_notes', 'follow_ups'] loop
         execute format('drop policy if exists "contractors see their own" on contractor.%I', v_table);
         execute format('create policy "contractors see their own" on contractor.%I as restrictive for select to concierge_app
-            using (contractor_id = any ((select contractor.own_ids())::uuid[]) or (select access.has_role(''organizer'', ''service'')))', v_table);
+            using ((select access.has_role(''organizer'', ''service'')) or contractor_id = any ((select contractor.own_ids())::uuid[]))', v_table);
     end loop;
 end
 $$;

@@ -48,44 +48,62 @@ return array[
 comment on function event.match_signals(contractor.feature_set, event.tag_set) is
     'The eight signals in [0,1]: goal, track, similarity, role, audience, revenue_band, region, tech_stack.';
 
-create or replace function event.match_score(features contractor.feature_set, tags event.tag_set)
+create or replace function event.weigh_signals(signals real[])
     returns double precision
     language sql immutable parallel safe
 return least(greatest(
     -- Negative inner product in pgvector's C; clamped because float4 weights may sum to a hair above 1.
-    -((event.match_signals(features, tags))::extensions.vector operator(extensions.<#>) event.match_weights()), 0), 1);
+    -(signals::extensions.vector operator(extensions.<#>) event.match_weights()), 0), 1);
+
+comment on function event.weigh_signals(real[]) is 'The score that these signals of match_signals make, in [0,1].';
+
+create or replace function event.match_score(features contractor.feature_set, tags event.tag_set)
+    returns double precision
+    language sql immutable parallel safe
+return event.weigh_signals(event.match_signals(features, tags));
 
 comment on function event.match_score(contractor.feature_set, event.tag_set) is
     'How well a session fits a contractor, in [0,1]: the weighted sum of match_signals.';
 
--- What each part of a score added; for sponsors and partners, too. A set-returning function of one row, used as "cross join
--- lateral": in FROM the planner inlines it, as a plain call it cost three times the scoring itself.
-create or replace function event.explain_parts(labels text[], signals real[], weights real[], share double precision default 1)
-    returns table (why jsonb)
-    language sql immutable parallel safe rows 1
-begin atomic
-    select coalesce(jsonb_object_agg(s.label, round((s.value * s.weight * share)::numeric, 3)), '{}')
-    from unnest(labels, signals, weights) as s (label, value, weight)
-    where s.value * s.weight * share >= 0.0005;
-end;
+-- What each part of a sum added, for sponsors and partners, too. Spelt out for up to eight parts, because a plain expression is
+-- inlined: with unnest and an aggregate it cost more than the scoring of a hundred sessions. Stable, as jsonb_build_object is.
+create or replace function event.explain_part(added double precision)
+    returns double precision
+    language sql immutable parallel safe
+return nullif(round(added * 1000) / 1000, 0);
 
-comment on function event.explain_parts(text[], real[], real[], double precision) is
-    'Why a score is what it is: one row, {signal: how much it adds}; the parts sum to the score, or to the share of it they have.';
+comment on function event.explain_part(double precision) is 'What a part added, to three decimals; null when that is nothing.';
 
-create or replace function event.explain_signals(signals real[], share double precision default 1)
-    returns table (why jsonb)
-    language sql immutable parallel safe rows 1
-begin atomic
-    select p.why from event.explain_parts(event.match_labels(), signals, event.match_weights()::float4[], share) as p;
-end;
+create or replace function event.explain_sum(labels text[], signals real[], weights real[], share double precision default 1)
+    returns jsonb
+    language sql stable parallel safe
+return jsonb_strip_nulls(jsonb_build_object(
+    coalesce(labels[1], '1'), event.explain_part(signals[1] * weights[1] * share),
+    coalesce(labels[2], '2'), event.explain_part(signals[2] * weights[2] * share),
+    coalesce(labels[3], '3'), event.explain_part(signals[3] * weights[3] * share),
+    coalesce(labels[4], '4'), event.explain_part(signals[4] * weights[4] * share),
+    coalesce(labels[5], '5'), event.explain_part(signals[5] * weights[5] * share),
+    coalesce(labels[6], '6'), event.explain_part(signals[6] * weights[6] * share),
+    coalesce(labels[7], '7'), event.explain_part(signals[7] * weights[7] * share),
+    coalesce(labels[8], '8'), event.explain_part(signals[8] * weights[8] * share)));
 
-comment on function event.explain_signals(real[], double precision) is 'explain_parts for the signals of match_signals.';
+comment on function event.explain_sum(text[], real[], real[], double precision) is
+    'Why a score is what it is: {signal: how much it adds}, of at most eight signals; the parts sum to the score, or to the share of it they have.';
+
+create or replace function event.explain_score(signals real[], share double precision default 1)
+    returns jsonb
+    language sql stable parallel safe
+return event.explain_sum(event.match_labels(), signals, event.match_weights()::float4[], share);
+
+comment on function event.explain_score(real[], double precision) is 'explain_sum for the signals of match_signals.';
 
 grant execute on function event.match_labels()                                            to concierge_app;
 grant execute on function event.match_weights()                                           to concierge_app;
 grant execute on function event.match_listed(text, text[])                                to concierge_app;
 grant execute on function event.match_signals(contractor.feature_set, event.tag_set)      to concierge_app;
+grant execute on function event.weigh_signals(real[])                                     to concierge_app;
 grant execute on function event.match_score(contractor.feature_set, event.tag_set)        to concierge_app;
-grant execute on function event.explain_parts(text[], real[], real[], double precision)   to concierge_app;
-grant execute on function event.explain_signals(real[], double precision)                 to concierge_app;
+grant execute on function event.explain_part(double precision)                          to concierge_app;
+grant execute on function event.explain_sum(text[], real[], real[], double precision)     to concierge_app;
+grant execute on function event.explain_score(real[], double precision)                   to concierge_app;
 grant usage on type event.tag_set, contractor.feature_set                                 to concierge_app;

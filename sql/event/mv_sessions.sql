@@ -31,12 +31,16 @@ alter materialized view event.mv_sessions_next_60 set (autovacuum_vacuum_scale_f
 delete from event.refresh_state;
 
 -- The door for apps: the tenant is checked here, and nothing leaks past the barrier.
-create view event.cached_sessions_now with (security_barrier) as
-select m.* from event.mv_sessions_now as m where m.tenant_id = (select access.tenant_id());
-comment on view event.cached_sessions_now is 'mv_sessions_now, the signed-in tenant''s rows; complete only when event.cache_is_exact() says so.';
+create view event.cached_sessions with (security_barrier) as
+select c.*
+from (
+    select n.*, 'now' as timeframe from event.mv_sessions_now as n
+    union all
+    select n.*, 'next' from event.mv_sessions_next_60 as n
+) as c
+where c.tenant_id = (select access.tenant_id());
 
-create view event.cached_sessions_next_60 with (security_barrier) as
-select m.* from event.mv_sessions_next_60 as m where m.tenant_id = (select access.tenant_id());
-comment on view event.cached_sessions_next_60 is 'mv_sessions_next_60, the signed-in tenant''s rows; complete only when event.cache_is_exact() says so.';
+comment on view event.cached_sessions is
+    'Both materialized views, the signed-in tenant''s rows, with timeframe "now" or "next"; complete only when event.cache_is_exact() says so.';
 
-grant select on event.cached_sessions_now, event.cached_sessions_next_60 to concierge_app;
+grant select on event.cached_sessions to concierge_app;

@@ -36,3 +36,11 @@ where s.cancelled_at is null;
 comment on view event.session_details is 'Sessions that stand, with room zone and speakers'' names in order.';
 
 grant select on event.session_details to concierge_app;
+
+-- The same for readers in a hurry: as session_details, but the token is checked once, not for each of its four tables.
+create view event.tenant_sessions with (security_barrier) as
+select d.* from event.session_details as d where d.tenant_id = (select access.tenant_id());
+
+comment on view event.tenant_sessions is 'session_details, the signed-in tenant''s rows.';
+
+grant select on event.tenant_sessions to concierge_app;

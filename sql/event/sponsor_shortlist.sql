@@ -13,35 +13,36 @@ create or replace function event.rank_sponsors(
     set plan_cache_mode = force_generic_plan
 as $$
 declare
+    v_about   extensions.vector  := coalesce(question, (features).embedding);
     -- topic, tier, zone, tech_stack
     v_weights double precision[] := case when question is null then array[0.55, 0.2, 0.2, 0.05] else array[0.85, 0.1, 0.05, 0] end::double precision[];
+    v_shares  real[]             := v_weights::real[];
 begin
     return query
-        with likeness as (
-            select s.sponsor_id,
-                coalesce(greatest(1 - (coalesce(question, (features).embedding) operator(extensions.<=>) s.embedding), 0), 0) as value
+        with sponsor as (
+            select s.sponsor_id, s.key, s.name, s.tier, s.booth, s.booth_zone, s.topics, s.offers, s.url,
+                coalesce(greatest(1 - (v_about operator(extensions.<=>) s.embedding), 0), 0) as likeness
             from event.event_sponsors as s
             where s.event_id = rank_sponsors.event_id
-        ), signals as (
-            select s as sponsor, array[
-                coalesce(l.value / nullif(max(l.value) over (), 0), 0),
-                case s.tier when 'platinum' then 1 when 'gold' then 0.7 when 'silver' then 0.4 else 0.2 end,
-                case when s.booth_zone = near_zone then 1 else 0 end,
-                case when s.topics && (features).tech_stack then 1 else 0 end]::double precision[] as value
-            from event.event_sponsors as s
-            join likeness as l using (sponsor_id)
-        ), scored as (
-            select g.sponsor, g.value,
+            offset 0  -- so that the likeness is computed once
+        ), signal as (
+            select s.*, array[
+                coalesce(s.likeness / nullif(max(s.likeness) over (), 0), 0),
+                case s.tier when 'platinum' then 1::float8 when 'gold' then 0.7::float8 when 'silver' then 0.4::float8 else 0.2::float8 end,
+                case when s.booth_zone = near_zone then 1::float8 else 0::float8 end,
+                case when s.topics && (features).tech_stack then 1::float8 else 0::float8 end] as value
+            from sponsor as s
+        ), ranked as (
+            select g.*, g.value::real[] as part,
                 v_weights[1] * g.value[1] + v_weights[2] * g.value[2] + v_weights[3] * g.value[3] + v_weights[4] * g.value[4] as score
-            from signals as g
+            from signal as g
+            order by score desc, g.name, g.sponsor_id
+            limit max_items
         )
-        select (c.sponsor).sponsor_id, (c.sponsor).key::text, (c.sponsor).name, (c.sponsor).tier, (c.sponsor).booth, (c.sponsor).booth_zone,
-            (c.sponsor).topics, (c.sponsor).offers, (c.sponsor).url, c.score,
-            w.why
-        from scored as c
-        cross join lateral event.explain_parts('{topic,tier,zone,tech_stack}', c.value::real[], v_weights::real[]) as w
-        order by c.score desc, (c.sponsor).name, (c.sponsor).sponsor_id
-        limit max_items;
+        select r.sponsor_id, r.key::text, r.name, r.tier, r.booth, r.booth_zone, r.topics, r.offers, r.url, r.score,
+            event.explain_sum('{topic,tier,zone,tech_stack}', r.part, v_shares)
+        from ranked as r
+        order by r.score desc, r.name, r.sponsor_id;
 end
 $$;
 

@@ -62,8 +62,8 @@ select set_config('role', 'none', true);
 
 -- Tokens that do not count. All are refused by code, and no refusal repeats the token, its claims or the key.
 create temp table bad_tokens (token text, why text, code text default 'QC403');
+insert into bad_tokens (token, why, code) values (null, 'no token at all', 'QC401');
 insert into bad_tokens (token, why) values
-    (null, 'no token at all'),
     ('', 'an empty text'), ('.', 'a dot'), ('..', 'two dots'), ('...', 'three dots'), ('a.b', 'two parts'), ('a.b.c.d', 'four parts'),
     ('Bearer ' || access.issue_token('acme', 'anna'), 'the word Bearer before it'),
     (' ' || access.issue_token('acme', 'anna'), 'a blank before it'),
@@ -140,7 +140,7 @@ select is_empty($$
 select is((select count(distinct words) from refused where how = 'sign_in' and why in ('a signature of another key', 'a key nobody knows', 'another tenant put into a signed token', 'another subject put into it'))::int, 1,
     'Without the key nothing can be learnt: which keys, tenants and people there are');
 select throws_ok($$ select access.sign_in(E'a\000b') $$, '22021', null, 'A NUL cannot be sent to the server at all');
-select throws_ok('select access.token_identity(null)', 'QC403', null, 'No token is nobody''s');
+select throws_ok('select access.token_identity(null)', 'QC401', null, 'No token is nobody''s');
 
 -- Disabled and retired.
 savepoint before;

@@ -43,7 +43,7 @@ cross join lateral (select pg_temp.tags((array['tools', 'people', null])[1 + i %
     '{}', '{}', 'word' || i % 11 || ' word' || i % 5) as t) as tt;
 select is((select count(*) from pair where score is null or score < 0 or score > 1)::int, 0, 'Every score lies in [0,1]');
 select is((select count(*) from pair, unnest(signals) as s where s is null or s < 0 or s > 1)::int, 0, 'So does every signal');
-select is((select count(*) from pair where abs(score - (select coalesce(sum(w.value::float8), 0) from event.explain_signals(signals) as e, jsonb_each_text(e.why) as w)) > 0.005)::int, 0, 'What the signals add up to is the score');
+select is((select count(*) from pair where abs(score - (select coalesce(sum(w.value::float8), 0) from jsonb_each_text(event.explain_score(signals)) as w)) > 0.005)::int, 0, 'What the signals add up to is the score');
 
 -- The embedding.
 select is(model.embed_offline('Heat pumps')::text, model.embed_offline('heat PUMP')::text, 'Case and endings do not matter');
