@@ -37,7 +37,11 @@ public struct Plan: Sendable {
     /// Paths the database remembers and the manifest no longer names. Their objects stay.
     public let orphans: [String]
 
-    public var isEmpty: Bool { migrations.isEmpty && objects.isEmpty && cron.isEmpty && orphans.isEmpty }
+    public var isEmpty: Bool { cron.isEmpty && restIsEmpty }
+    /// Whether all that is left is what runs where pg_cron lives.
+    public var isOnlyCron: Bool { !cron.isEmpty && restIsEmpty }
+
+    private var restIsEmpty: Bool { migrations.isEmpty && objects.isEmpty && orphans.isEmpty }
 
     /// Compares the project with the ledger; throws `Refusal` when history was rewritten.
     public init(_ project: Project, _ ledger: Ledger) throws {

@@ -8,7 +8,14 @@ let daemonCommands = [
         words: ["daemon"],
         summary: "Performs the work the database asks for, until SIGTERM; logs to stderr."
     ) { invocation in
-        try Daemon.run(Configuration(conninfo: target(invocation).conninfo, environment: wholeEnvironment()))
+        let configuration: Configuration
+        do {
+            configuration = try Configuration(
+                conninfo: target(invocation).conninfo, environment: wholeEnvironment())
+        } catch let error as ConfigurationError {
+            throw UsageError(message: error.description, command: invocation.command)
+        }
+        return try Daemon.run(configuration)
     }
 ]
 

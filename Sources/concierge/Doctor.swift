@@ -101,12 +101,16 @@ private struct Doctor {
             subject, "\(version), safe from CVE-2026-3172 because max_parallel_maintenance_workers = 0")
     }
 
-    /// pg_cron is optional: without it a dead daemon means caches that are not used, never wrong answers.
-    private func cron() throws -> Finding {
+    /// pg_cron's version where it lives; nil where it does not.
+    private func cronVersion() throws -> String? {
         let home = try setting("cron.database_name") ?? "postgres"
         let session = try? target.inDatabase(home).connect(as: "concierge doctor")
-        let rows = try session?.query("select extversion from pg_extension where extname = 'pg_cron'")
-        guard let version = rows?.scalar else {
+        return try session?.query("select extversion from pg_extension where extname = 'pg_cron'").scalar
+    }
+
+    /// pg_cron is optional: without it a dead daemon means caches that are not used, never wrong answers.
+    private func cron() throws -> Finding {
+        guard let version = try cronVersion() else {
             return .well("pg_cron", "not there; the daemon alone refreshes")
         }
         let launchers = try connection.query(
@@ -133,6 +137,9 @@ private struct Doctor {
         do {
             let plan = try Runner(Project(root: root), target).plan()
             guard !plan.isEmpty else { return .well("migrations", "none pending") }
+            if plan.isOnlyCron, try cronVersion() == nil {
+                return .well("migrations", "none pending, save the job for pg_cron")
+            }
             let files = plan.objects.count + plan.cron.count
             return .wrong(
                 "migrations",

@@ -12,7 +12,8 @@ struct ProcessTests {
         private let process = Process()
         private let pipe = Pipe()
 
-        init(_ arguments: [String], in folder: String) throws {
+        init(_ arguments: [String], in folder: String, environment: [String: String] = [:]) throws {
+            process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
             // The command lies beside the bundle of tests.
             process.executableURL = Bundle.main.bundleURL.appendingPathComponent("concierge")
             process.arguments = arguments
@@ -24,6 +25,7 @@ struct ProcessTests {
         }
 
         func kill() { Foundation.kill(process.processIdentifier, SIGKILL) }
+        func terminate() { Foundation.kill(process.processIdentifier, SIGTERM) }
 
         /// Waits for the end; exit code and output.
         func end() -> (status: Int32, output: String) {
@@ -77,6 +79,16 @@ struct ProcessTests {
             let wrong = try run(["migrate", "--nope"], in: project.root)
             #expect(wrong.status == 2)
             #expect(wrong.output == "concierge: there is no option --nope\nTry: concierge help migrate\n")
+            let setting = try Child(
+                ["daemon", "--database", url], in: project.root, environment: ["CONCIERGE_POLL_MS": "soon"]
+            ).end()
+            #expect(setting.status == 2)
+            #expect(
+                setting.output == """
+                    concierge: CONCIERGE_POLL_MS is "soon"; expected milliseconds from 10 to 60000
+                    Try: concierge help daemon
+
+                    """)
         }
     }
 
@@ -191,6 +203,66 @@ struct ProcessTests {
             let file = TestServer.projectRoot + "/demo/conference.json"
             let load = try run(["load", "schedule", file, "--database", url], in: TestServer.projectRoot)
             #expect(load.status == 0 && load.output.contains("40 sessions, 0 added, 1 changed, 0 cancelled"))
+        }
+    }
+
+    @Test("Due follow-ups reach the inbox once each, though the daemon is killed while it delivers them")
+    func followUps() throws {
+        try TestServer.withDatabase { target in
+            var runner = Runner(try Project(root: TestServer.projectRoot), target)
+            runner.cronSkipReason = "a test"
+            try runner.apply()
+            let connection = try target.connect()
+            try connection.execute(
+                script: """
+                    select access.create_tenant('acme', 'Acme');
+                    select access.create_token_key('acme', tenant => 'acme');
+                    select access.create_person('acme', 'sam', 'Sam', '{service}');
+                    insert into contractor.contractors (tenant_id, key, name)
+                    select t.tenant_id, 'anna', 'Anna' from access.tenants as t;
+                    insert into event.events (tenant_id, slug, title, time_zone, starts_at, ends_at)
+                    select t.tenant_id, 'fair', 'Fair', 'UTC', now(), now() + interval '1 day'
+                    from access.tenants as t;
+                    select access.sign_in(access.issue_token('acme', 'sam'), for_session => true);
+
+                    -- One row each time a follow-up becomes delivered.
+                    create table public.delivery (follow_up_id uuid);
+                    create function public.note_delivery() returns trigger language plpgsql security definer as $$
+                    begin
+                        insert into public.delivery values (new.follow_up_id);
+                        return null;
+                    end
+                    $$;
+                    create trigger note_delivery after update on contractor.follow_ups
+                        for each row when (new.status = 'delivered') execute function public.note_delivery();
+
+                    select contractor.schedule_followup(contractor.contractor_id('anna'), event.event_id('fair'),
+                        'Call number ' || n, now() + interval '1 second', 'key ' || n)
+                    from generate_series(1, 1000) as n;
+                    """)
+
+            let command = ["daemon", "--database", TestServer.url(target)]
+            for share in [1, 300, 600] {
+                let daemon = try Child(command, in: TestServer.projectRoot)
+                try wait(connection, until: "select count(*) >= \(share) from public.delivery")
+                daemon.kill()
+                _ = daemon.end()
+                // What it held is free when its lease has run out; nobody waits half a minute here.
+                try connection.execute(
+                    script: "update queue.job set leased_until = now() where state = 'running'")
+            }
+            let daemon = try Child(command, in: TestServer.projectRoot)
+            try wait(connection, until: "select count(*) >= 1000 from public.delivery")
+            daemon.terminate()
+            let end = daemon.end()
+            #expect(end.status == 0, "\(end.output)")
+
+            let delivered = try connection.query(
+                "select count(*) || ' of ' || count(distinct follow_up_id) from public.delivery"
+            ).scalar
+            #expect(delivered == "1000 of 1000")
+            let jobs = try connection.query("select string_agg(distinct state, ',') from queue.job").scalar
+            #expect(jobs == "done")
         }
     }
 }

@@ -16,7 +16,8 @@ drop materialized view if exists event.mv_sessions_next_60 cascade;
 create materialized view event.mv_sessions_next_60 as
 select d.*
 from event.session_details as d
-where d.session_start > now() - interval '5 minutes' and d.session_start <= now() + interval '80 minutes';
+where d.session_start > now() - interval '5 minutes' and d.session_start <= now() + interval '80 minutes'
+    and d.session_end > now() - interval '5 minutes';  -- follows from the first; said for the index that begins with it
 
 create unique index mv_sessions_next_60_key on event.mv_sessions_next_60 (session_id);
 create index mv_sessions_next_60_by_event on event.mv_sessions_next_60 (event_id);
