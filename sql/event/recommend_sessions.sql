@@ -24,10 +24,12 @@ begin
             where s.timeframe = any (timeframes)
             offset 0  -- so that signals are computed once, not for the score and again for its explanation
         ), scored as (
-            -- A question counts as much as all that is known of the contractor.
-            select g.*, case when question is null then event.weigh_signals(g.value)
-                             else (event.weigh_signals(g.value) + coalesce(g.likeness, 0)) / 2 end as score
-            from signal as g
+            -- A question counts as much as all that is known of the contractor: what comes nearest to it counts in full, unless that
+            -- is not near at all.
+            select g.*, q.asked, case when question is null then event.weigh_signals(g.value)
+                                      else (event.weigh_signals(g.value) + q.asked) / 2 end as score
+            from (select h.*, max(h.likeness) over (partition by h.timeframe) as nearest from signal as h) as g
+            cross join lateral (select coalesce(g.likeness / greatest(g.nearest, 0.2), 0) as asked) as q
         ), ranked as (
             -- Ties are broken the same way every time: sooner first, then by title.
             select c.*, row_number() over (partition by c.timeframe
@@ -38,7 +40,7 @@ begin
             r.url, r.score,
             case when question is null then event.explain_score(r.value)
                  else event.explain_score(r.value, 0.5)
-                     || jsonb_build_object('question', round(coalesce(r.likeness, 0) * 500) / 1000) end
+                     || jsonb_build_object('question', round(r.asked * 500) / 1000) end
         from ranked as r
         where r.place <= max_items
         order by r.timeframe, r.place;

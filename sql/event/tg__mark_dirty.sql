@@ -13,7 +13,7 @@ create or replace function event.wake_refresher()
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_now  bigint := (date_part('epoch', clock_timestamp()) * 1000)::bigint;
+    v_now  bigint := floor(date_part('epoch', clock_timestamp()) * 1000)::bigint;
     v_last bigint := (select w.last_value from event.last_wake as w);
 begin
     -- Not "less than 20 ms ago": a clock set back must not silence it.

@@ -13,7 +13,7 @@ begin
     return (select count(*) filter (where n.notify_name = 'event_refresh' and n.extra = '') from dblink_get_notify('ear') as n);
 end
 $$;
-create function test.ms() returns bigint language sql as 'select (extract(epoch from clock_timestamp()) * 1000)::bigint';
+create function test.ms() returns bigint language sql as 'select floor(extract(epoch from clock_timestamp()) * 1000)::bigint';
 
 -- Writes a session, the last wake-up being so many milliseconds ago as all and as this connection know it; null: it knows none.
 -- Says whether a wake-up was due: what happened within 20 ms is only known when writing took less than that.
@@ -51,11 +51,12 @@ call test.write(60000, -3600000);
 select is(test.heard(), 1, 'and not one connection');
 select is((select count(*) from event.dirty_marks)::int, 6, 'Woken or not, each write left its mark');
 
+select set_config('concierge.last_wake', '', false);
 begin;
 call test.write(60000, null);
 rollback;
 select is(test.heard(), 0, 'A write rolled back wakes nobody');
-select isnt(coalesce(current_setting('concierge.last_wake'), ''), (select last_value from event.last_wake)::text, 'and its connection does not take it for a wake-up');
+select is(current_setting('concierge.last_wake'), '', 'and its connection does not take it for a wake-up');
 
 -- The trigger has no pinned path. Every name that it could be tricked with stands in front of the real one here.
 create schema evil;
