@@ -74,7 +74,7 @@ private struct Demo {
 
         Terminal.say("\nAsk something yourself:")
         Terminal.say(
-            "  concierge ask \"Anything about hiring in the next hour?\" --event \(Demo.event) --tenant \(Demo.tenant) "
+            "  \(CommandLine.arguments[0]) ask \"Anything about hiring in the next hour?\" --event \(Demo.event) --tenant \(Demo.tenant) "
                 + "--as \(Demo.attendee.subject) --at 2027-03-11T10:10-07:00")
     }
 

@@ -27,7 +27,7 @@ begin
 
     v_slug := event.slug_of(coalesce(event_slug, v_header.slug));
     if v_slug is null then
-        perform access.refuse('QC205', 'the schedule does not name its event', 'Pass event_slug, a short name such as ''my-conference-2027''.');
+        perform access.refuse('QC205', 'the schedule does not name its event', 'Pass event_slug (--event), a short name such as ''my-conference-2027''.');
     end if;
 
     v_zone := event.schedule_zone(time_zone, v_header, v_items);
@@ -74,7 +74,7 @@ declare
     v_zone text := coalesce(wanted, (header).time_zone, event.zone_of_offsets(array(select i.starts from unnest(items) as i)));
 begin
     if v_zone is null then
-        perform access.refuse('QC203', 'the schedule names no time zone and its times have no offset', 'Pass time_zone, an IANA name such as ''Europe/Berlin''.');
+        perform access.refuse('QC203', 'the schedule names no time zone and its times have no offset', 'Pass time_zone (--time-zone), an IANA name such as ''Europe/Berlin''.');
     end if;
     return v_zone::access.time_zone::text;
 exception
