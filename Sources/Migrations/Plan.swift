@@ -50,7 +50,7 @@ public struct Plan: Sendable {
 
         migrations = project.migrations.filter { ledger.migrations[$0.number] == nil }
 
-        func isChanged(_ file: ObjectFile) -> Bool { ledger.objects[file.path] != file.source.checksum }
+        func isChanged(_ file: ObjectFile) -> Bool { !file.source.isNoted(as: ledger.objects[file.path]) }
         if project.preamble.contains(where: isChanged) {
             objects = project.objects
         } else {
@@ -80,7 +80,7 @@ private func contradictions(_ project: Project, _ ledger: Ledger) -> [Problem] {
             }
             continue
         }
-        if applied.checksum != migration.source.checksum {
+        if !migration.source.isNoted(as: applied.checksum) {
             problems.append(
                 Problem(
                     file: file, "edited after it was applied on \(applied.appliedAt)",

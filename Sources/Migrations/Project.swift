@@ -2,8 +2,11 @@
 public struct Source: Hashable, Sendable {
     /// Relative to the project's root: `migrations/0001_foundation.sql`.
     public let path: String
-    /// SHA-256 of the file's bytes, in hex.
+    /// `1:` and the SHA-256, in hex, of what the file says to the server: comments, white space and the case
+    /// of unquoted words do not count.
     public let checksum: String
+    /// SHA-256 of the file's bytes: how ledgers began.
+    let byteChecksum: String
     public let statements: [Statement]
 
     /// Reads, decodes and splits a file; the problem names the line where that fails.
@@ -21,8 +24,12 @@ public struct Source: Hashable, Sendable {
             throw Refusal(Problem(file: path, line: error.line, error.message))
         }
         self.path = path
-        checksum = sha256(bytes)
+        checksum = "1:" + sha256(Array(statements.map(\.canonical).joined(separator: "\n;\n").utf8))
+        byteChecksum = sha256(bytes)
     }
+
+    /// Whether this is what a ledger noted, in today's manner or the first one.
+    public func isNoted(as noted: String?) -> Bool { noted == checksum || noted == byteChecksum }
 
     /// The statements that would end the transaction the runner holds around the file.
     var transactionProblems: [Problem] {

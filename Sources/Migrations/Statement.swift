@@ -3,10 +3,13 @@ public struct Statement: Hashable, Sendable {
     public let text: String
     /// The line of the file it begins on, from 1.
     public let line: Int
+    /// What it means to the server: its tokens without comments, white space and the case of unquoted words.
+    let canonical: String
 
-    public init(text: String, line: Int) {
+    init(text: String, line: Int, canonical: String) {
         self.text = text
         self.line = line
+        self.canonical = canonical
     }
 
     /// Its first line, cut to a width that fits a terminal.
@@ -70,6 +73,7 @@ struct Scanner {
     private var openParentheses: [Int] = []
     private var openBlocks: [Int] = []
     private var previousWord = ""
+    private var canonical = CanonicalText()
 
     private init(_ text: String) { bytes = Array(text.utf8) }
 
@@ -96,7 +100,9 @@ struct Scanner {
                 throw ScanError(message: "NUL character", line: line)
             default:
                 if start == nil { start = (index, line) }
+                let begin = index
                 try skipToken(byte)
+                canonical.append(bytes[begin..<index])
             }
         }
         if let opened = openParentheses.first {
@@ -115,10 +121,13 @@ struct Scanner {
             var end = index
             while end > start.index, bytes[end - 1] <= 0x20 { end -= 1 }
             statements.append(
-                Statement(text: String(decoding: bytes[start.index..<end], as: UTF8.self), line: start.line))
+                Statement(
+                    text: String(decoding: bytes[start.index..<end], as: UTF8.self), line: start.line,
+                    canonical: canonical.text))
         }
         start = nil
         previousWord = ""
+        canonical = CanonicalText()
     }
 
     private mutating func skipToken(_ byte: UInt8) throws(ScanError) {
@@ -242,10 +251,10 @@ struct Scanner {
     }
 }
 
-private func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 
 /// Letters, underscore, and every byte of a non-ASCII character, as in the server's lexer.
-private func isWordStart(_ byte: UInt8) -> Bool {
+func isWordStart(_ byte: UInt8) -> Bool {
     (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20) || byte == UInt8(ascii: "_") || byte >= 0x80
 }
 

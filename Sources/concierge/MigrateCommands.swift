@@ -87,7 +87,7 @@ private func title(_ name: String, _ files: Int) -> String { files == 1 ? name :
 /// How a file of `sql/` stands to the database.
 private func state(of file: ObjectFile, _ ledger: Ledger, isPlanned: Bool) -> String {
     guard let applied = ledger.objects[file.path] else { return "pending" }
-    guard applied == file.source.checksum else { return "changed" }
+    guard file.source.isNoted(as: applied) else { return "changed" }
     return isPlanned ? "stands on a changed file" : "current"
 }
 

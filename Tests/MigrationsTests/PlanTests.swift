@@ -113,8 +113,21 @@ import Testing
             let problem = (error as? Refusal)?.problems.first
             return problem?.message == "edited after it was applied on 2027-05-03"
                 && problem?.detail?.contains(sha256(Array("old".utf8))) == true
-                && problem?.detail?.contains(sha256(Array("new".utf8))) == true && problem?.hint != nil
+                && problem?.detail?.contains("1:" + sha256(Array("new".utf8))) == true && problem?.hint != nil
         }
+    }
+
+    @Test("A comment or white space locks nobody out; a ledger that noted bytes is believed byte for byte")
+    func commentedMigration() throws {
+        let files = ["migrations/0001_a.sql": "-- Why.\nCREATE TABLE t (a int);\n"]
+        let noted = "1:" + sha256(Array("create table t ( a int )".utf8))
+        let now = Ledger.Migration(number: 1, name: "a", checksum: noted, appliedAt: "2027-05-03")
+        #expect(try problems(files, Ledger(migrations: [now])) == [])
+        #expect(
+            try problems(files, Ledger(migrations: [applied(1, "a", files["migrations/0001_a.sql"] ?? "")])) == [])
+        #expect(
+            try problems(files, Ledger(migrations: [applied(1, "a", "create table t (a int);")]))
+                == ["migrations/0001_a.sql: edited after it was applied on 2027-05-03"])
     }
 
     @Test("History that was rewritten is refused")
@@ -139,7 +152,7 @@ import Testing
             "sql/s.sql": "s", "sql/a.sql": "a", "sql/b.sql": "b", "sql/c.sql": "c", "sql/d.sql": "d",
         ])
         func ledger(_ except: String...) -> Ledger {
-            let known = ["s", "a", "b", "c", "d"].filter { !except.contains($0) }
+            let known = ["s", "a", "b", "c", "d"].filter { !except.contains($0) }  // noted as bytes
             return Ledger(
                 objects: Dictionary(uniqueKeysWithValues: known.map { ("\($0).sql", sha256(Array($0.utf8))) })
             )

@@ -82,7 +82,7 @@ import Testing
 
     @Test("A position in characters becomes a line")
     func positions() {
-        let statement = Statement(text: "select 'ä日'\n,\nnope", line: 10)
+        let statement = Statement(text: "select 'ä日'\n,\nnope", line: 10, canonical: "")
         #expect(statement.line(at: nil) == 10)
         #expect(statement.line(at: 1) == 10)
         #expect(statement.line(at: 13) == 11)
@@ -101,12 +101,47 @@ import Testing
             ("savepoint a", false), ("release a", false), ("select 'commit'", false), ("endpoint", false),
         ])
     func transactionControl(_ sql: String, _ expected: Bool) {
-        #expect(Statement(text: sql, line: 1).controlsTransaction == expected)
+        #expect(Statement(text: sql, line: 1, canonical: "").controlsTransaction == expected)
     }
 
     @Test("A headline is the first line, cut to a width")
     func headlines() {
-        #expect(Statement(text: "select 1\nfrom t", line: 1).headline == "select 1")
-        #expect(Statement(text: String(repeating: "x", count: 200), line: 1).headline.count == 90)
+        #expect(Statement(text: "select 1\nfrom t", line: 1, canonical: "").headline == "select 1")
+        #expect(Statement(text: String(repeating: "x", count: 200), line: 1, canonical: "").headline.count == 90)
+    }
+
+    private func meaning(_ sql: String) throws -> [String] {
+        try Scanner.statements(in: sql).map(\.canonical)
+    }
+
+    @Test(
+        "Comments, white space and the case of words mean nothing",
+        arguments: [
+            ("select 1", "-- why\nSELECT\n\t1 /* one */ ;;\n"),
+            ("create table T (a int,b text)", "CREATE TABLE t(\n    A INT, -- the a\n    b text\n);"),
+            ("select a.b,c[1]::int", "select a . b , c [ 1 ] :: int"), ("select 'x'||'y'", "select 'x' || 'y'"),
+            ("select interval'1 day'", "select INTERVAL '1 day'"), ("select -1", "select - 1"),
+            ("do $$ begin null; end $$", "DO $body$\nBEGIN -- nothing\n    null;\nEND\n$body$"),
+            ("do language plpgsql $$begin end$$", "do LANGUAGE plpgsql $x$ begin  end $x$"),
+            ("", "-- nothing at all"),
+        ])
+    func sameMeaning(_ one: String, _ other: String) throws {
+        #expect(try meaning(one) == meaning(other))
+    }
+
+    @Test(
+        "Everything else does",
+        arguments: [
+            ("select 1", "select 2"), ("select 'a'", "select 'A'"), ("select 'a b'", "select 'a  b'"),
+            ("select \"a\"", "select \"A\""), ("select a < -1", "select a <- 1"),
+            ("select x'1f'", "select x '1f'"), ("select U&'a'", "select U & 'a'"), ("select E'\\n'", "select '\\n'"),
+            ("select ab", "select a b"), ("select 1; select 2", "select 1 select 2"), ("select Ä", "select ä"),
+            ("create function f() returns int language sql as $$ select 1 $$",
+             "create function f() returns int language sql as $$ select 1 -- one\n $$"),
+            ("do $$ begin raise 'a'; end $$", "do $$ begin raise 'A'; end $$"),
+            ("do $$ begin null; end $$", "do $$ begin null; null; end $$"),
+        ])
+    func otherMeaning(_ one: String, _ other: String) throws {
+        #expect(try meaning(one) != meaning(other))
     }
 }
