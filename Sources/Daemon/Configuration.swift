@@ -1,3 +1,5 @@
+public import Postgres
+
 /// Everything about the daemon that somebody may want otherwise.
 public struct Configuration: Equatable, Sendable {
     /// Where the database is: a libpq URI or `key=value` words; empty leaves it to libpq's environment.

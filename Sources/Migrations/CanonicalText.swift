@@ -5,21 +5,22 @@
 /// (`x'1f'` is not `x '1f'`): there, what was joined stays joined. Strings and function bodies are kept as they
 /// are, for the server keeps them so; the body of a `do` runs once and is made canonical itself.
 struct CanonicalText {
-    private(set) var text = ""
+    private(set) var tokens: [String] = []
+
     private var end = -1
     private var last: ArraySlice<UInt8> = []
     private var isDo = false
 
     /// Adds the next token of the statement.
     mutating func append(_ token: ArraySlice<UInt8>) {
-        let isFirst = text.isEmpty
+        let isFirst = tokens.isEmpty
         var written = String(decoding: token, as: UTF8.self)
         if let first = token.first, isWordStart(first), !endsInQuote(token) {
             written = asciiLowercased(written)
         }
         if isFirst { isDo = written == "do" }
         if isDo, let body = canonicalBody(written) { written = body }
-        text += isFirst || staysJoined(token) ? written : " " + written
+        if staysJoined(token) { tokens[tokens.count - 1] += written } else { tokens.append(written) }
         end = token.endIndex
         last = token
     }

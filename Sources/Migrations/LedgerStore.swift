@@ -30,10 +30,66 @@ enum LedgerStore {
 
     /// Makes the tables where they are missing.
     static func create(_ connection: Connection) throws {
-        let exists =
-            try connection.query("select pg_catalog.to_regclass('migration.object') is not null").scalar
-            == "t"
-        if !exists { try connection.execute(script: definition) }
+        for (table, definition) in [("object", definition), ("step", stepDefinition)] {
+            let exists = try connection.query(
+                "select pg_catalog.to_regclass('migration.' || $1) is not null", [Parameter(table)]
+            ).scalar
+            if exists != "t" { try connection.execute(script: definition) }
+        }
+    }
+
+    /// Notes by today's checksum what was noted by that of a file's bytes, which a comment changes.
+    static func modernize(_ project: Project, _ ledger: Ledger, _ connection: Connection) throws {
+        for migration in project.migrations
+        where ledger.migrations[migration.number]?.checksum == migration.source.byteChecksum {
+            try connection.query(
+                "update migration.applied set checksum = $2 where number = $1",
+                [Parameter(migration.number), Parameter(migration.source.checksum)])
+        }
+        for file in project.preamble + project.objects + project.cron
+        where ledger.objects[file.path] == file.source.byteChecksum {
+            try connection.query(
+                "update migration.object set checksum = $2 where path = $1",
+                [Parameter(file.path), Parameter(file.source.checksum)])
+        }
+    }
+
+    /// A statement of a migration that is not one transaction: what it was, and whether it is known to be done.
+    struct Step { let statement: String, isDone: Bool }
+
+    /// The steps of a migration that was begun and not finished, by the statement's number from 1.
+    static func steps(_ migration: Migration, _ connection: Connection) throws -> [Int: Step] {
+        let rows = try connection.query(
+            "select statement_number, statement, done_at is not null as is_done from migration.step where number = $1",
+            [Parameter(migration.number)])
+        return Dictionary(
+            try rows.map {
+                (try $0.value("statement_number"), Step(statement: try $0.value("statement"), isDone: $0["is_done"] == "t"))
+            }, uniquingKeysWith: { $1 })
+    }
+
+    /// Notes that a statement is about to run (`isDone` false) or is done.
+    static func note(_ statement: Statement, _ number: Int, of migration: Migration, isDone: Bool, _ connection: Connection)
+        throws
+    {
+        try connection.query(
+            """
+            insert into migration.step (number, statement_number, statement, done_at)
+            values ($1, $2, $3, case when $4::boolean then pg_catalog.clock_timestamp() end)
+            on conflict (number, statement_number) do update set done_at = excluded.done_at
+            """,
+            [Parameter(migration.number), Parameter(number), Parameter(statement.canonical), Parameter(isDone ? "t" : "f")])
+    }
+
+    /// How long a migration that is not one transaction has taken, from its first step; its steps are forgotten.
+    static func finish(_ migration: Migration, _ connection: Connection) throws {
+        try connection.query(
+            """
+            with gone as (delete from migration.step where number = $1 returning begun_at)
+            insert into migration.applied (number, name, checksum, duration)
+            select $1, $2, $3, pg_catalog.clock_timestamp() - coalesce(min(g.begun_at), pg_catalog.now()) from gone as g
+            """,
+            [Parameter(migration.number), Parameter(migration.name), Parameter(migration.source.checksum)])
     }
 
     /// Writes down a migration in the transaction that ran it; its duration counts from the transaction's
@@ -83,12 +139,30 @@ enum LedgerStore {
         comment on table migration.applied is
             'Each migration that ran, once, in the transaction that ran it.';
         comment on column migration.applied.checksum is
-            'SHA-256 of the file as it ran; an edited file is refused.';
+            '1: and the SHA-256 of what the file said; comments do not count, an edited file is refused.';
         comment on column migration.applied.duration is
             'From the begin of its transaction to just before the commit.';
         comment on table migration.object is 'Which version of each file of sql/ this database has.';
         comment on column migration.object.path is 'Relative to sql/, as the manifest names it.';
-        comment on column migration.object.checksum is 'SHA-256 of the file as it was last applied.';
+        comment on column migration.object.checksum is 'As in applied, of the file as it was last applied.';
+        commit;
+        """
+
+    private static let stepDefinition = """
+        begin;
+        create table migration.step (
+            number           integer     not null,
+            statement_number integer     not null,
+            statement        text        not null,
+            begun_at         timestamptz not null default pg_catalog.clock_timestamp(),
+            done_at          timestamptz,
+            primary key (number, statement_number)
+        );
+        revoke all on migration.step from public;
+        comment on table migration.step is
+            'The statements so far of a migration that is under way, or was interrupted, and is not one transaction.';
+        comment on column migration.step.statement is 'Without comments and white space.';
+        comment on column migration.step.done_at is 'Null: it was about to run, and may have.';
         commit;
         """
 }

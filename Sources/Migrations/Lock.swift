@@ -1,7 +1,7 @@
 import Glibc
 import Postgres
 
-/// The session that migrates a database at this moment.
+/// A session that holds a lock somebody waits for.
 public struct LockHolder: Hashable, Sendable, CustomStringConvertible {
     public let pid: Int
     public let user: String
@@ -13,6 +13,30 @@ public struct LockHolder: Hashable, Sendable, CustomStringConvertible {
     public var description: String {
         let what = application.isEmpty ? "a session" : application
         return "\(what) of \(user) on \(client), pid \(pid), since \(since)"
+    }
+
+    /// The sessions that a session waits for.
+    static func blocking(_ pid: Int32, _ connection: Connection) throws -> [LockHolder] {
+        try named("where a.pid = any (pg_catalog.pg_blocking_pids($1))", Parameter(Int(pid)), connection)
+    }
+
+    /// The sessions `a` of pg_stat_activity that are left by the rest of a query.
+    static func named(_ rest: String, _ parameter: Parameter, _ connection: Connection) throws -> [LockHolder] {
+        try connection.query(
+            """
+            select a.pid, coalesce(a.usename, '') as usename, coalesce(a.application_name, '') as application,
+                   coalesce(pg_catalog.host(a.client_addr), 'this machine') as client,
+                   pg_catalog.to_char(a.backend_start, 'HH24:MI:SS') as since
+            from pg_catalog.pg_stat_activity a
+            \(rest)
+            order by a.pid
+            """, [parameter]
+        ).map { row in
+            LockHolder(
+                pid: try row.value("pid"), user: try row.value("usename"),
+                application: try row.value("application"),
+                client: try row.value("client"), since: try row.value("since"))
+        }
     }
 }
 
@@ -50,23 +74,14 @@ struct MigrationLock {
     }
 
     private static func holder(_ connection: Connection) throws -> LockHolder? {
-        let rows = try connection.query(
+        try LockHolder.named(
             """
-            select a.pid, coalesce(a.usename, '') as usename, coalesce(a.application_name, '') as application,
-                   coalesce(host(a.client_addr), 'this machine') as client,
-                   pg_catalog.to_char(a.backend_start, 'HH24:MI:SS') as since
-            from pg_catalog.pg_locks l
-            join pg_catalog.pg_stat_activity a using (pid)
+            join pg_catalog.pg_locks l using (pid)
             where l.locktype = 'advisory' and l.granted and l.objsubid = 1
                 and l.database = (
                     select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
                 and (l.classid::bigint << 32 | l.objid::bigint) = $1
-            """, [Parameter(key)])
-        return try rows.first.map { row in
-            LockHolder(
-                pid: try row.value("pid"), user: try row.value("usename"),
-                application: try row.value("application"),
-                client: try row.value("client"), since: try row.value("since"))
-        }
+            """, Parameter(key), connection
+        ).first
     }
 }

@@ -8,6 +8,8 @@ public struct Source: Hashable, Sendable {
     /// SHA-256 of the file's bytes: how ledgers began.
     let byteChecksum: String
     public let statements: [Statement]
+    /// How it wants to be run.
+    public let header: Header
 
     /// Reads, decodes and splits a file; the problem names the line where that fails.
     init(root: String, path: String) throws {
@@ -23,6 +25,7 @@ public struct Source: Hashable, Sendable {
         } catch let error {
             throw Refusal(Problem(file: path, line: error.line, error.message))
         }
+        header = try Header(text, file: path)
         self.path = path
         checksum = "1:" + sha256(Array(statements.map(\.canonical).joined(separator: "\n;\n").utf8))
         byteChecksum = sha256(bytes)
@@ -30,6 +33,19 @@ public struct Source: Hashable, Sendable {
 
     /// Whether this is what a ledger noted, in today's manner or the first one.
     public func isNoted(as noted: String?) -> Bool { noted == checksum || noted == byteChecksum }
+
+    /// The statements that cannot be found again after a crash, of a file that is not one transaction.
+    var loneProblems: [Problem] {
+        guard !header.isTransactional else { return [] }
+        return statements.flatMap { statement -> [Problem] in
+            do throws(Refusal) {
+                _ = try LoneStatement(statement, file: path)
+                return []
+            } catch let refusal {
+                return refusal.problems
+            }
+        }
+    }
 
     /// The statements that would end the transaction the runner holds around the file.
     var transactionProblems: [Problem] {
@@ -105,6 +121,9 @@ public struct Project: Sendable {
         let files = try collect { try readObjects(root) } ?? []
         for source in migrations.map(\.source) + files.map(\.source) {
             problems += source.transactionProblems
+        }
+        for migration in migrations {
+            problems += migration.source.loneProblems
         }
         guard problems.isEmpty else { throw Refusal(problems) }
 

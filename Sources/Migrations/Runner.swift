@@ -34,7 +34,19 @@ public struct Runner {
         case orphan(String)
         /// A warning the server raised while a step ran.
         case warning(String, PostgresError)
+        /// A statement of the file has run; if the file is one transaction, it can still be undone.
+        case ran(String, Statement)
+        /// A statement waits for locks of others.
+        case blocked(String, by: [LockHolder])
+        /// How far the index is that a statement builds.
+        case building(String, String)
+        /// A lock was not to be had in time; all is undone and tried again after a pause.
+        case retrying(String, reason: String, pause: Duration)
     }
+
+    /// What a statement may wait for a lock, unless its migration says otherwise: whoever wants a table after it waits
+    /// as long.
+    public static let lockTimeout = "3s"
 
     public let project: Project
     public let target: Target
@@ -42,6 +54,8 @@ public struct Runner {
     public var cronSkipReason: String?
     /// How long to wait for another migrator.
     public var patience: Duration = .seconds(300)
+    /// The pauses before a step is tried again that could not get a lock.
+    public var backOff = BackOff(first: .milliseconds(500), cap: .seconds(30))
     public var progress: (Progress) -> Void
 
     public init(_ project: Project, _ target: Target, progress: @escaping (Progress) -> Void = { _ in }) {
@@ -71,27 +85,35 @@ public struct Runner {
         try MigrationLock.take(connection, patience: patience) { progress(.waiting(for: $0)) }
         defer { MigrationLock.release(connection) }
 
-        let plan = try Plan(project, LedgerStore.read(connection))
+        let ledger = try LedgerStore.read(connection)
+        let plan = try Plan(project, ledger)
         try LedgerStore.create(connection)
+        try LedgerStore.modernize(project, ledger, connection)
+        let execution = Execution(connection, target, progress)
         for migration in plan.migrations {
-            try step(migration.source.path, files: 1, connection) {
-                try run(migration.source, connection)
-                try stepDown(connection)
-                try LedgerStore.record(migration, connection)
+            if migration.source.header.isTransactional {
+                try step(migration.source.path, migration.source.header, files: 1, execution) {
+                    try execution.run(migration.source)
+                    try stepDown(connection)
+                    try LedgerStore.record(migration, connection)
+                }
+            } else {
+                try steps(migration, execution)
             }
         }
         // A migration that drops what an object file made may delete that file's row from the ledger: so read
         // it again.
         let later = plan.migrations.isEmpty ? plan : try Plan(project, LedgerStore.read(connection))
-        try applyObjects(later, connection)
+        try applyObjects(later, execution)
         for file in later.cron { try applyCron(file, connection) }
         return plan
     }
 
-    private func applyObjects(_ plan: Plan, _ connection: Connection) throws {
+    private func applyObjects(_ plan: Plan, _ execution: Execution) throws {
+        let connection = execution.connection
         if !plan.objects.isEmpty {
-            try step("sql/", files: plan.objects.count, connection) {
-                for file in project.preamble + plan.objects { try run(file.source, connection) }
+            try step("sql/", Header(), files: plan.objects.count, execution) {
+                for file in project.preamble + plan.objects { try execution.run(file.source) }
                 try stepDown(connection)
                 for file in project.preamble + plan.objects { try LedgerStore.record(file, connection) }
             }
@@ -124,20 +146,102 @@ public struct Runner {
         }
         try cron.query(
             "select pg_catalog.set_config('concierge.database', $1, false)", [Parameter(connection.database)])
-        try step(file.source.path, files: 1, cron) { try run(file.source, cron) }
+        let execution = Execution(cron, target, progress)
+        try step(file.source.path, file.source.header, files: 1, execution) { try execution.run(file.source) }
         try LedgerStore.record(file, connection)
     }
 
-    /// One transaction, told about before and after.
-    private func step(_ name: String, files: Int, _ connection: Connection, _ body: () throws -> Void) throws
-    {
+    /// One transaction, told about before and after, and tried again when it cannot get a lock.
+    private func step(
+        _ name: String, _ header: Header, files: Int, _ execution: Execution, _ body: () throws -> Void
+    ) throws {
+        try told(name, files: files, execution.connection) {
+            try execution.retrying(name, header, backOff) {
+                try execution.connection.transaction {
+                    try setTimeouts(header, lock: Runner.lockTimeout, "local", execution.connection)
+                    try body()
+                }
+            }
+        }
+    }
+
+    /// A migration that is not one transaction. Each statement that can be is a transaction of its own, with its note
+    /// in the ledger. Of the others the ledger says first that they are about to run, so that whoever comes after a
+    /// crash knows what to look for.
+    private func steps(_ migration: Migration, _ execution: Execution) throws {
+        let connection = execution.connection
+        let source = migration.source
+        let earlier = try LedgerStore.steps(migration, connection)
+        for (index, statement) in source.statements.enumerated() {
+            guard let step = earlier[index + 1], step.statement != statement.canonical else { continue }
+            throw Refusal(
+                Problem(
+                    file: source.path, line: statement.line, "edited while it was half applied",
+                    detail: "Statement \(index + 1) was: \(step.statement)",
+                    hint: "Restore the statements that were applied; change the ones after them as you like."))
+        }
+
+        try told(source.path, files: 1, connection) {
+            for (index, statement) in source.statements.enumerated() {
+                let number = index + 1
+                let step = earlier[number]
+                if step?.isDone == true { continue }
+                let note = { (isDone: Bool) in
+                    try connection.execute(script: "set local role none; set local session authorization default")
+                    try LedgerStore.note(statement, number, of: migration, isDone: isDone, connection)
+                }
+                if let lone = try LoneStatement(statement, file: source.path) {
+                    var wasBegun = step != nil
+                    try execution.retrying(source.path, source.header, backOff) {
+                        defer { wasBegun = true }
+                        try run(lone, statement, source, wasBegun: wasBegun, execution, note)
+                    }
+                } else {
+                    try execution.retrying(source.path, source.header, backOff) {
+                        try connection.transaction {
+                            try setTimeouts(source.header, lock: Runner.lockTimeout, "local", connection)
+                            try execution.run(statement, of: source)
+                            try note(true)
+                        }
+                    }
+                }
+            }
+            try stepDown(connection)
+            try connection.transaction { try LedgerStore.finish(migration, connection) }
+        }
+    }
+
+    /// A statement outside any transaction. It may wait for locks without end: those it takes stand in nobody's way, and
+    /// what it has built by then would be lost.
+    private func run(
+        _ lone: LoneStatement, _ statement: Statement, _ source: Source, wasBegun: Bool, _ execution: Execution,
+        _ note: (Bool) throws -> Void
+    ) throws {
+        let connection = execution.connection
+        if lone == .session { return try execution.run(statement, of: source) }
+        let remainder = try lone.remainder(connection, wasBegun: wasBegun)
+        try connection.transaction { try note(false) }
+        try setTimeouts(source.header, lock: "0", "session", connection)
+        for script in remainder.cleanUp { try execution.run(script: script, of: source.path) }
+        if !remainder.isDone { try execution.run(statement, of: source) }
+        try connection.transaction { try note(true) }
+    }
+
+    private func setTimeouts(_ header: Header, lock: String, _ scope: String, _ connection: Connection) throws {
+        var script = "set \(scope) lock_timeout = '\(header.lockTimeout ?? lock)'"
+        if let timeout = header.statementTimeout { script += "; set \(scope) statement_timeout = '\(timeout)'" }
+        try connection.execute(script: script)
+    }
+
+    /// Tells before and after, passes warnings on, and leaves the session as it found it.
+    private func told(_ name: String, files: Int, _ connection: Connection, _ body: () throws -> Void) throws {
         progress(.began(name, files: files))
         let began = ContinuousClock.now
         connection.onNotice = { notice in
             if notice.severity == "WARNING" { progress(.warning(name, notice)) }
         }
         defer { connection.onNotice = nil }
-        try connection.transaction(body)
+        try body()
         // What a file set for the session must not reach the next one. The advisory lock stays.
         try connection.execute(script: "reset session authorization; reset role; reset all")
         try Runner.guardAgainstDeath(connection)
@@ -157,18 +261,5 @@ public struct Runner {
     /// Ends whatever role the files took on, so that the ledger is written by the migrator itself.
     private func stepDown(_ connection: Connection) throws {
         try connection.execute(script: "reset session authorization; reset role")
-    }
-}
-
-/// Runs a file statement by statement, so that an error has the line of its own statement.
-func run(_ source: Source, _ connection: Connection) throws {
-    for statement in source.statements {
-        do {
-            try connection.execute(script: statement.text)
-        } catch let error as PostgresError {
-            throw ScriptError(
-                file: source.path, line: statement.line(at: error.position), statement: statement.headline,
-                error: error)
-        }
     }
 }

@@ -3,13 +3,14 @@ public struct Statement: Hashable, Sendable {
     public let text: String
     /// The line of the file it begins on, from 1.
     public let line: Int
-    /// What it means to the server: its tokens without comments, white space and the case of unquoted words.
-    let canonical: String
+    /// What it means to the server: no comments, no white space, unquoted words in lower case.
+    let tokens: [String]
+    var canonical: String { tokens.joined(separator: " ") }
 
-    init(text: String, line: Int, canonical: String) {
+    init(text: String, line: Int, tokens: [String]) {
         self.text = text
         self.line = line
-        self.canonical = canonical
+        self.tokens = tokens
     }
 
     /// Its first line, cut to a width that fits a terminal.
@@ -123,7 +124,7 @@ struct Scanner {
             statements.append(
                 Statement(
                     text: String(decoding: bytes[start.index..<end], as: UTF8.self), line: start.line,
-                    canonical: canonical.text))
+                    tokens: canonical.tokens))
         }
         start = nil
         previousWord = ""

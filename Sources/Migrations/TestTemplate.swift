@@ -84,7 +84,8 @@ struct TestTemplate {
         var runner = Runner(project, place)
         runner.cronSkipReason = "a test database has no jobs of its own"
         try runner.apply()
-        for source in setup { try run(source, connection) }
+        let execution = Execution(connection, place) { _ in }
+        for source in setup { try execution.run(source) }
         connection.close()
         try admin.execute(script: "alter database \(unfinished) rename to \(admin.escapeIdentifier(name))")
         try admin.execute(

@@ -1,4 +1,5 @@
 import CLibPQ
+import Glibc
 
 /// One session with a server. Every call to libpq passes through this type and its extensions.
 ///
@@ -120,13 +121,20 @@ public final class Connection {
     /// Runs a script of any number of statements and returns a result for each (`PQsendQuery`).
     ///
     /// Without a transaction of its own the whole script is one. The first error ends the script.
+    ///
+    /// - Parameters:
+    ///   - interval: how often `whileWaiting` is called while the server has not answered.
+    ///   - whileWaiting: may look around on another connection; this one is busy.
     @discardableResult
-    public func execute(script: String) throws -> [Rows] {
+    public func execute(
+        script: String, every interval: Duration = .zero, whileWaiting: (() -> Void)? = nil
+    ) throws -> [Rows] {
         try send(script: script)
         var results: [Rows] = []
         var failure: (any Error)?
         while true {
             do {
+                if let whileWaiting { try wait(every: interval, whileWaiting) }
                 guard let rows = try waitForResult() else { break }
                 results.append(rows)
             } catch let error as PostgresError {
@@ -136,6 +144,15 @@ public final class Connection {
         }
         if let failure { throw failure }
         return results
+    }
+
+    /// Waits until the next result can be had without waiting.
+    private func wait(every interval: Duration, _ whileWaiting: () -> Void) throws {
+        let milliseconds = Int32(interval / .milliseconds(1))
+        while isBusy {
+            var entry = pollfd(fd: socket ?? -1, events: Int16(POLLIN), revents: 0)
+            if poll(&entry, 1, milliseconds) == 0 { whileWaiting() } else { try consumeInput() }
+        }
     }
 
     /// Runs the body in a transaction: committed when it returns, rolled back when it throws. The body's

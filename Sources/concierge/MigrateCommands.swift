@@ -42,6 +42,14 @@ private func report(_ progress: Runner.Progress) {
         Terminal.say("sql/\(path) left the manifest; what it made stays until a migration drops it")
     case .warning(let name, let warning):
         Terminal.say("\(name): \(warning)")
+    case .ran:
+        break
+    case .blocked(let name, let holders):
+        Terminal.say("\(name): waits for \(holders.map(\.description).joined(separator: ", "))")
+    case .building(let name, let text):
+        if Terminal.isInteractive { Terminal.say("\(name): \(text) …", terminator: "\r") }
+    case .retrying(let name, let reason, let pause):
+        Terminal.say("\(name): \(reason); all of it again in \(pause.brief)")
     }
 }
 

@@ -82,7 +82,7 @@ import Testing
 
     @Test("A position in characters becomes a line")
     func positions() {
-        let statement = Statement(text: "select 'ä日'\n,\nnope", line: 10, canonical: "")
+        let statement = Statement(text: "select 'ä日'\n,\nnope", line: 10, tokens: [])
         #expect(statement.line(at: nil) == 10)
         #expect(statement.line(at: 1) == 10)
         #expect(statement.line(at: 13) == 11)
@@ -101,13 +101,13 @@ import Testing
             ("savepoint a", false), ("release a", false), ("select 'commit'", false), ("endpoint", false),
         ])
     func transactionControl(_ sql: String, _ expected: Bool) {
-        #expect(Statement(text: sql, line: 1, canonical: "").controlsTransaction == expected)
+        #expect(Statement(text: sql, line: 1, tokens: []).controlsTransaction == expected)
     }
 
     @Test("A headline is the first line, cut to a width")
     func headlines() {
-        #expect(Statement(text: "select 1\nfrom t", line: 1, canonical: "").headline == "select 1")
-        #expect(Statement(text: String(repeating: "x", count: 200), line: 1, canonical: "").headline.count == 90)
+        #expect(Statement(text: "select 1\nfrom t", line: 1, tokens: []).headline == "select 1")
+        #expect(Statement(text: String(repeating: "x", count: 200), line: 1, tokens: []).headline.count == 90)
     }
 
     private func meaning(_ sql: String) throws -> [String] {
