@@ -127,28 +127,34 @@ public struct Runner {
     /// Runs a file where pg_cron lives; there, `concierge.database` says which database its jobs are for.
     private func applyCron(_ file: ObjectFile, _ connection: Connection) throws {
         if let reason = cronSkipReason { return progress(.skipped(file.source.path, reason: reason)) }
-        let home =
-            try connection.query(
-                """
-            select coalesce(nullif(pg_catalog.current_setting('cron.database_name', true), ''), 'postgres')
-            """
-            ).scalar ?? "postgres"
         let cron: Connection
         do {
-            cron = try target.inDatabase(home).connect()
+            guard let session = try cronSession(connection) else {
+                return progress(.skipped(file.source.path, reason: "this server has no extension pg_cron"))
+            }
+            cron = session
         } catch let error as PostgresError {
             return progress(
-                .skipped(file.source.path, reason: "database \(home) cannot be reached: \(error.message)"))
-        }
-        guard try cron.query("select 1 from pg_catalog.pg_extension where extname = 'pg_cron'").count == 1
-        else {
-            return progress(.skipped(file.source.path, reason: "database \(home) has no extension pg_cron"))
+                .skipped(file.source.path, reason: "where pg_cron lives cannot be reached: \(error.message)"))
         }
         try cron.query(
             "select pg_catalog.set_config('concierge.database', $1, false)", [Parameter(connection.database)])
         let execution = Execution(cron, target, progress)
         try step(file.source.path, file.source.header, files: 1, execution) { try execution.run(file.source) }
         try LedgerStore.record(file, connection)
+    }
+
+    /// A session in the database where pg_cron lives; nil when it does not.
+    func cronSession(_ connection: Connection) throws -> Connection? {
+        let home =
+            try connection.query(
+                """
+            select coalesce(nullif(pg_catalog.current_setting('cron.database_name', true), ''), 'postgres')
+            """
+            ).scalar ?? "postgres"
+        let cron = try target.inDatabase(home).connect()
+        let isThere = try cron.query("select 1 from pg_catalog.pg_extension where extname = 'pg_cron'").count == 1
+        return isThere ? cron : nil
     }
 
     /// One transaction, told about before and after, and tried again when it cannot get a lock.

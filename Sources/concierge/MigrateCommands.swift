@@ -14,6 +14,10 @@ let migrateCommands = [
         words: ["migrate", "plan"],
         summary: "Shows each statement the next migrate would run; changes nothing.",
         run: migratePlan),
+    Command(
+        words: ["migrate", "drift"],
+        summary: "Compares the database with a clean install of the files; changes nothing.",
+        run: migrateDrift),
 ]
 
 let jsonOption = OptionRule("json", nil, "print one JSON document instead of lines")
@@ -65,6 +69,13 @@ private func title(_ name: String, _ files: Int) -> String { files == 1 ? name :
     for path in plan.orphans { Terminal.say("sql/\(path) left the manifest; what it made stays") }
     Terminal.say("\(plan.migrations.count) migrations, \(plan.objects.count + plan.cron.count) files of sql/")
     return 0
+}
+
+@Sendable private func migrateDrift(_ invocation: Invocation) throws -> Int32 {
+    let differences = try Runner(Project(root: projectRoot()), target(invocation)).drift()
+    for difference in differences { Terminal.say("\(difference)") }
+    Terminal.say(differences.isEmpty ? "as a clean install" : "\(differences.count) differences from a clean install")
+    return differences.isEmpty ? 0 : 1
 }
 
 @Sendable private func migrateStatus(_ invocation: Invocation) throws -> Int32 {
