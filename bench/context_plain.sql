@@ -1,7 +1,8 @@
--- The same facts as chat.context, as one would write them first: a query for each facet, the base tables joined, local times
--- compared, speakers collected with string_agg, the same score by the same event.match_score, the same twelve best. They explain
--- no score ("why" is left out). Each query is a round trip; "-- :name" begins one.
--- Parameters: event_id, contractor_id; near, the room zone of the best next session, for the sponsors.
+-- The same facts as chat.context, as one would write them first: a query for each facet, the base tables
+-- joined, local times compared, speakers collected with string_agg, the same score by the same
+-- event.match_score, the same twelve best. They explain no score ("why" is left out). Each query is a round
+-- trip; "-- :name" begins one. Parameters: event_id, contractor_id; near, the room zone of the best next
+-- session, for the sponsors.
 
 -- :contractor
 select c.contractor_id, c.name, c.goal, c.role, c.revenue_band, c.team_size, c.region, c.tech_stack, c.preferred_tracks

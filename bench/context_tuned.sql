@@ -1,6 +1,6 @@
--- The same facts as chat.context in one statement, as someone writes it who has measured the plain one (context_plain.sql): one
--- look at the sessions for both facets, every index we have, one round trip. Neither explains its scores ("why" is left out).
--- Parameters: event_id, contractor_id.
+-- The same facts as chat.context in one statement, as someone writes it who has measured the plain one
+-- (context_plain.sql): one look at the sessions for both facets, every index we have, one round trip. Neither
+-- explains its scores ("why" is left out). Parameters: event_id, contractor_id.
 with e as (
     select * from event.events where event_id = %(event_id)s
 ), c as (

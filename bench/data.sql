@@ -1,6 +1,6 @@
--- Twenty-one conferences, one every twelve hours, so that three of them are on at this moment. The first is asked about:
--- 60 rooms, in each one session after the other, begun eight hours ago and done in nine, so that at every instant
--- 60 sessions run and 60 start within the hour. Deterministic but for ids and the hour.
+-- Twenty-one conferences, one every twelve hours, so that three of them are on at this moment. The first is
+-- asked about: 60 rooms, in each one session after the other, begun eight hours ago and done in nine, so that
+-- at every instant 60 sessions run and 60 start within the hour. Deterministic but for ids and the hour.
 set search_path = pg_catalog, pg_temp;
 select setseed(0.5);
 

@@ -1,6 +1,9 @@
--- The audit trail is written by triggers, so that no way of writing is without one: one row a statement, however many
--- rows it touches. Inserts note the keys (the rows are there to be read); updates and deletes note what is gone.
-create or replace function access.write_audit(operation text, relation regclass, tenant_id uuid, row_count bigint, keys jsonb, changes jsonb)
+-- The audit trail is written by triggers, so that no way of writing is without one: one row a statement,
+-- however many rows it touches. Inserts note the keys (the rows are there to be read); updates and deletes
+-- note what is gone.
+create or replace function access.write_audit(
+    operation text, relation regclass, tenant_id uuid, row_count bigint, keys jsonb, changes jsonb
+)
     returns void
     language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
@@ -8,8 +11,8 @@ as $$
 declare
     v_identity access.identity;
 begin
-    -- Without a token it is an operator or the daemon, known by db_role. So it is with a token that does not verify: a guarded
-    -- write would have refused it, and an operator may just have retired its key.
+    -- Without a token it is an operator or the daemon, known by db_role. So it is with a token that does not
+    -- verify: a guarded write would have refused it, and an operator may just have retired its key.
     if nullif(current_setting('request.jwt', true), '') is not null then
         begin
             v_identity := access.me();
@@ -48,10 +51,11 @@ begin
 end
 $$;
 
-comment on function access.tg__audit_insert() is 'Statement trigger: notes the keys of inserted rows. Argument: the key column.';
+comment on function access.tg__audit_insert() is
+    'Statement trigger: notes the keys of inserted rows. Argument: the key column.';
 
--- Old and new rows are paired by the whole primary key: the column that names a row in the trail need not be unique. A row
--- whose primary key was changed finds no partner and is noted whole.
+-- Old and new rows are paired by the whole primary key: the column that names a row in the trail need not be
+-- unique. A row whose primary key was changed finds no partner and is noted whole.
 create or replace function access.tg__audit_update()
     returns trigger
     language plpgsql volatile security definer
@@ -80,7 +84,8 @@ begin
 end
 $$;
 
-comment on function access.tg__audit_update() is 'Statement trigger: notes keys and old values of rows that changed. Argument: the key column.';
+comment on function access.tg__audit_update() is
+    'Statement trigger: notes keys and old values of rows that changed. Argument: the key column.';
 
 create or replace function access.tg__audit_delete()
     returns trigger
@@ -102,9 +107,11 @@ begin
 end
 $$;
 
-comment on function access.tg__audit_delete() is 'Statement trigger: notes the rows that went. Argument: the key column.';
+comment on function access.tg__audit_delete() is
+    'Statement trigger: notes the rows that went. Argument: the key column.';
 
--- Before the truncate, while the rows can be counted. Which rows and whose they were is not kept: there may be millions.
+-- Before the truncate, while the rows can be counted. Which rows and whose they were is not kept: there
+-- may be millions.
 create or replace function access.tg__audit_truncate()
     returns trigger
     language plpgsql volatile security definer
@@ -119,7 +126,8 @@ begin
 end
 $$;
 
-comment on function access.tg__audit_truncate() is 'Statement trigger: notes how many rows a truncate is about to remove.';
+comment on function access.tg__audit_truncate() is
+    'Statement trigger: notes how many rows a truncate is about to remove.';
 
 create or replace function access.changed_values(old_row jsonb, new_row jsonb)
     returns jsonb
@@ -131,7 +139,8 @@ begin atomic
     where o.value is distinct from new_row -> o.key and o.key <> 'updated_at';
 end;
 
-comment on function access.changed_values(jsonb, jsonb) is 'Old values of the columns that differ; vectors and secrets are only named.';
+comment on function access.changed_values(jsonb, jsonb) is
+    'Old values of the columns that differ; vectors and secrets are only named.';
 
 create or replace function access.tg__append_only()
     returns trigger
@@ -139,7 +148,8 @@ create or replace function access.tg__append_only()
     set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform access.refuse('QC413', format('%s is append-only', tg_relid::regclass), 'Add a row that corrects the earlier one.');
+    perform access.refuse('QC413', format('%s is append-only', tg_relid::regclass),
+        'Add a row that corrects the earlier one.');
     return null;
 end
 $$;
@@ -152,7 +162,9 @@ create or replace trigger refuse_change before update or delete or truncate on a
 alter table access.audit_log enable always trigger refuse_change;
 
 -- One line a table instead of four triggers each.
-create or replace procedure access.audit_table(relation regclass, key_column name, inserts boolean default true)
+create or replace procedure access.audit_table(
+    relation regclass, key_column name, inserts boolean default true
+)
     language plpgsql
     set search_path = pg_catalog, pg_temp
 as $$
@@ -173,7 +185,8 @@ end
 $$;
 
 comment on procedure access.audit_table(regclass, name, boolean) is
-    'Puts the audit triggers on a table; key_column names its rows in the trail. Without inserts, the function that adds rows notes them.';
+    'Puts the audit triggers on a table; key_column names its rows in the trail. Without inserts, the function
+that adds rows notes them.';
 -- Granted to nobody: the owner decides what is audited.
 
 call access.audit_table('access.tenants', 'tenant_id');

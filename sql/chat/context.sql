@@ -1,5 +1,6 @@
--- Everything an answer may be drawn from, as one JSON value: what is not in here, no answerer, offline or model, can say.
--- At most 12 items a facet. Order and content follow from the tables, the clock and the question alone.
+-- Everything an answer may be drawn from, as one JSON value: what is not in here, no answerer, offline
+-- or model, can say. At most 12 items a facet. Order and content follow from the tables, the clock and
+-- the question alone.
 create or replace function chat.context(event_id uuid, contractor_id uuid, question text default null)
     returns jsonb
     language plpgsql stable
@@ -56,8 +57,9 @@ end
 $$;
 
 comment on function chat.context(uuid, uuid, text) is
-    'The ConciergeContext: {contractor{id, name, features, action_items}, general{top_docs}, event{id, slug, title, time_zone, clock, status,
-now_sessions, next60_sessions, sponsor_shortlist}}, at most 12 items a facet, sessions and sponsors best first with score and why. The
-question, when given, brings what it names forward. Errors: 22004 null, QC201 event, QC202 contractor, QC405 someone else''s.';
+    'The ConciergeContext: {contractor{id, name, features, action_items}, general{top_docs}, event{id, slug,
+title, time_zone, clock, status, now_sessions, next60_sessions, sponsor_shortlist}}, at most 12 items a facet,
+sessions and sponsors best first with score and why. The question, when given, brings what it names forward.
+Errors: 22004 null, QC201 event, QC202 contractor, QC405 someone else''s.';
 
 grant execute on function chat.context(uuid, uuid, text) to concierge_app;

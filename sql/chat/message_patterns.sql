@@ -1,5 +1,5 @@
--- The words Concierge knows without a model, in English, German, French and Spanish. Built-in rows follow this file; rows a
--- DBA adds stay.
+-- The words Concierge knows without a model, in English, German, French and Spanish. Built-in rows follow
+-- this file; rows a DBA adds stay.
 with known (facet, value, language, pattern, weight) as (values
     ('class',  'question',     'any', '[?？؟]\s*$', 3),
     ('class',  'question',     'any', '^\s*¿', 3),

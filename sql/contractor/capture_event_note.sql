@@ -1,5 +1,5 @@
--- Only information is kept: a question or a request stored as a note would be lost as a question or a request. The message is
--- classed here, from its text, whatever the caller believes it to be.
+-- Only information is kept: a question or a request stored as a note would be lost as a question or a
+-- request. The message is classed here, from its text, whatever the caller believes it to be.
 create or replace function contractor.capture_event_note(
     contractor_id uuid, event_id uuid, message text, idempotency_key text, session_id uuid default null
 )
@@ -32,7 +32,8 @@ begin
         select from event.event_speakers as s
         where s.session_id = capture_event_note.session_id and s.event_id = v_event.event_id
     ) then
-        perform access.refuse('QC206', format('there is no session %s at "%s"', session_id, v_event.slug), 'Sessions are listed in event.event_speakers.');
+        perform access.refuse('QC206', format('there is no session %s at "%s"', session_id, v_event.slug),
+            'Sessions are listed in event.event_speakers.');
     end if;
 
     insert into contractor.event_notes (tenant_id, contractor_id, event_id, session_id, body, created_by, created_at)
@@ -44,7 +45,8 @@ end
 $$;
 
 comment on function contractor.capture_event_note(uuid, uuid, text, text, uuid) is
-    'Keeps a message that chat.classify calls information, for a contractor at an event; returns the row as JSON. Errors: 22004 null contractor,
-event, message or key, QC201 event, QC202 contractor, QC206 session, QC405 someone else''s, QC409 key reused, QC411 not information.';
+    'Keeps a message that chat.classify calls information, for a contractor at an event; returns the row as
+JSON. Errors: 22004 null contractor, event, message or key, QC201 event, QC202 contractor, QC206 session,
+QC405 someone else''s, QC409 key reused, QC411 not information.';
 
 grant execute on function contractor.capture_event_note(uuid, uuid, text, text, uuid) to concierge_app;

@@ -1,5 +1,5 @@
--- Only during or after the event: before it there is nothing to act on. The rule stands here and not in a prompt, so that no
--- model can talk its way around it.
+-- Only during or after the event: before it there is nothing to act on. The rule stands here and not in a
+-- prompt, so that no model can talk its way around it.
 create or replace function contractor.create_action_item(
     contractor_id uuid, event_id uuid, title text, idempotency_key text, details text default null, due_at timestamptz default null
 )
@@ -29,7 +29,8 @@ begin
                           else format('They could be made until %s days after its end.', v_event.follow_up_days) end);
     end if;
     if nullif(btrim(title), '') is null then
-        perform access.refuse('22004', 'an action item needs a title', 'Say in a few words what is to be done.');
+        perform access.refuse('22004', 'an action item needs a title',
+            'Say in a few words what is to be done.');
     end if;
 
     insert into contractor.contractor_action_items (tenant_id, contractor_id, event_id, title, details, due_at, created_by, created_at, updated_at)
@@ -41,7 +42,8 @@ end
 $$;
 
 comment on function contractor.create_action_item(uuid, uuid, text, text, text, timestamptz) is
-    'Adds an action item for a contractor, while the event is during_event or post_event; returns the row as JSON. Errors: 22004 null
-contractor, event, title or key, QC201 event, QC202 contractor, QC405 someone else''s, QC409 key reused, QC410 wrong time, 23514 title too long.';
+    'Adds an action item for a contractor, while the event is during_event or post_event; returns the row as
+JSON. Errors: 22004 null contractor, event, title or key, QC201 event, QC202 contractor, QC405 someone
+else''s, QC409 key reused, QC410 wrong time, 23514 title too long.';
 
 grant execute on function contractor.create_action_item(uuid, uuid, text, text, text, timestamptz) to concierge_app;

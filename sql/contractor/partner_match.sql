@@ -24,7 +24,8 @@ end
 $$;
 
 comment on function contractor.partner_match(uuid, int) is
-    'Partners a contractor could work with, best first: goal 0.4, likeness of texts 0.3, region 0.3, with score in [0,1] and why.
+    'Partners a contractor could work with, best first: goal 0.4, likeness of texts 0.3, region 0.3, with
+score in [0,1] and why.
 Errors: 22004 null, QC202 unknown contractor, QC405 someone else''s.';
 
 grant execute on function contractor.partner_match(uuid, int) to concierge_app;

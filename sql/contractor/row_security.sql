@@ -1,5 +1,5 @@
--- Partners are their tenant's; a contractor's profile, and what they promised, noted or want to be told, is their own and the
--- organizers'.
+-- Partners are their tenant's; a contractor's profile, and what they promised, noted or want to be told, is
+-- their own and the organizers'.
 do $$
 declare
     v_table text;

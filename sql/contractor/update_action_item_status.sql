@@ -1,4 +1,6 @@
-create or replace function contractor.update_action_item_status(action_item_id uuid, status text, idempotency_key text)
+create or replace function contractor.update_action_item_status(
+    action_item_id uuid, status text, idempotency_key text
+)
     returns jsonb
     language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
@@ -38,7 +40,8 @@ end
 $$;
 
 comment on function contractor.update_action_item_status(uuid, text, text) is
-    'Moves an action item to open, in_progress, done or cancelled (for good); returns the row as JSON. Errors: 22004 no key, QC207 unknown item,
-QC211 unknown status, QC405 someone else''s, QC409 key reused, QC412 it was cancelled.';
+    'Moves an action item to open, in_progress, done or cancelled (for good); returns the row as JSON.
+Errors: 22004 no key, QC207 unknown item, QC211 unknown status, QC405 someone else''s, QC409 key reused, QC412
+it was cancelled.';
 
 grant execute on function contractor.update_action_item_status(uuid, text, text) to concierge_app;

@@ -1,4 +1,5 @@
--- Everything about an event that a schedule file does not say: who pays, who is there. Re-run = update, by key.
+-- Everything about an event that a schedule file does not say: who pays, who is there. Re-run =
+-- update, by key.
 create or replace function event.check_exhibition(document jsonb)
     returns void
     language plpgsql stable
@@ -10,7 +11,8 @@ begin
     if document is null then
         perform access.refuse('22004', 'a document is required', 'Pass the exhibition as a JSON object.');
     elsif jsonb_typeof(document) <> 'object' then
-        perform access.refuse('QC205', 'the exhibition is not a JSON object', 'It has the keys sponsors, rooms, partners, contractors and attendees, each an array.');
+        perform access.refuse('QC205', 'the exhibition is not a JSON object',
+            'It has the keys sponsors, rooms, partners, contractors and attendees, each an array.');
     end if;
 
     with known (list, field, kind) as (
@@ -69,7 +71,8 @@ begin
 end
 $$;
 
-comment on function event.check_exhibition(jsonb) is 'Refuses (22004, QC204 with the path, QC205) an exhibition that cannot be read.';
+comment on function event.check_exhibition(jsonb) is
+    'Refuses (22004, QC204 with the path, QC205) an exhibition that cannot be read.';
 -- Granted to nobody: the imports use it as the owner.
 
 create or replace function event.import_exhibition(event_id uuid, document jsonb)
@@ -113,7 +116,8 @@ begin
     from jsonb_array_elements_text(coalesce(nullif(import_exhibition.document -> 'attendees', 'null'), '[]')) as a (key)
     where not exists (select from contractor.contractors as c where c.tenant_id = v_event.tenant_id and c.key = a.key);
     if v_unknown is not null then
-        perform access.refuse('QC202', format('there is no contractor "%s"', v_unknown), 'Every attendee is named among the contractors, here or in an earlier import.');
+        perform access.refuse('QC202', format('there is no contractor "%s"', v_unknown),
+            'Every attendee is named among the contractors, here or in an earlier import.');
     end if;
     insert into event.event_attendees (event_id, contractor_id, tenant_id)
     select v_event.event_id, c.contractor_id, v_event.tenant_id
@@ -127,10 +131,11 @@ end
 $$;
 
 comment on function event.import_exhibition(uuid, jsonb) is
-    'Adds or updates an event''s sponsors, room zones and attendees and the tenant''s partners and contractors, from an object with the arrays
-sponsors, rooms, partners, contractors, attendees (keys of contractors). Returns how many rows of each were written. Errors: 22004 null,
-QC201 event, QC202 an attendee who is no contractor, QC204 or QC205 malformed, QC405 not an organizer, 23502 or 23514 a field missing or
-out of range.';
+    'Adds or updates an event''s sponsors, room zones and attendees and the tenant''s partners and
+contractors, from an object with the arrays sponsors, rooms, partners, contractors, attendees (keys of
+contractors). Returns how many rows of each were written.
+Errors: 22004 null, QC201 event, QC202 an attendee who is no contractor, QC204 or QC205 malformed, QC405 not
+an organizer, 23502 or 23514 a field missing or out of range.';
 
 grant execute on function event.import_exhibition(uuid, jsonb) to concierge_app;
 
@@ -183,7 +188,8 @@ end
 $$;
 
 comment on function contractor.import_contractors(jsonb) is
-    'Adds or updates the tenant''s partners and contractors from an object with the arrays partners and contractors; returns how many rows of each
-were written. Errors: 22004 null, QC204 or QC205 malformed, QC405 not an organizer, 23502 or 23514 a field missing or out of range.';
+    'Adds or updates the tenant''s partners and contractors from an object with the arrays partners and
+contractors; returns how many rows of each were written. Errors: 22004 null, QC204 or QC205 malformed, QC405
+not an organizer, 23502 or 23514 a field missing or out of range.';
 
 grant execute on function contractor.import_contractors(jsonb) to concierge_app;

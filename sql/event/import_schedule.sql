@@ -1,10 +1,14 @@
--- A schedule file is the whole truth about an event's imported sessions: what it has is added or updated, what it no longer
--- has is cancelled. Read and checked entirely before anything is written, and written in the caller's transaction.
-create or replace function event.import_schedule(document text, event_slug text default null, time_zone text default null)
+-- A schedule file is the whole truth about an event's imported sessions: what it has is added or updated,
+-- what it no longer has is cancelled. Read and checked entirely before anything is written, and written in
+-- the caller's transaction.
+create or replace function event.import_schedule(
+    document text, event_slug text default null, time_zone text default null
+)
     returns jsonb
     language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
-    -- The planner takes a nested document for millions of rows; compiling for them takes longer than reading it.
+    -- The planner takes a nested document for millions of rows; compiling for them takes longer
+    -- than reading it.
     set jit = off
 as $$
 declare
@@ -27,7 +31,8 @@ begin
 
     v_slug := event.slug_of(coalesce(event_slug, v_header.slug));
     if v_slug is null then
-        perform access.refuse('QC205', 'the schedule does not name its event', 'Pass event_slug (--event), a short name such as ''my-conference-2027''.');
+        perform access.refuse('QC205', 'the schedule does not name its event',
+            'Pass event_slug (--event), a short name such as ''my-conference-2027''.');
     end if;
 
     v_zone := event.schedule_zone(time_zone, v_header, v_items);
@@ -49,10 +54,11 @@ end
 $$;
 
 comment on function event.import_schedule(text, text, text) is
-    'Imports a schedule (frab or pretalx JSON, Pentabarf or frab XML) for the signed-in organizer''s tenant. Returns {event_id, event,
-format, time_zone, time_zone_from, sessions, added, changed, cancelled, unchanged, rooms, tracks, speakers, days}.
-event_slug and time_zone overrule the file. Errors: QC401-QC403 token, QC405 not an organizer, 22004 null, QC203 unknown time zone,
-QC204 malformed, with line or path, QC205 no schedule, or no name for the event.';
+    'Imports a schedule (frab or pretalx JSON, Pentabarf or frab XML) for the signed-in organizer''s tenant.
+Returns {event_id, event, format, time_zone, time_zone_from, sessions, added, changed, cancelled, unchanged,
+rooms, tracks, speakers, days}. event_slug and time_zone overrule the file.
+Errors: QC401-QC403 token, QC405 not an organizer, 22004 null, QC203 unknown time zone, QC204 malformed, with
+line or path, QC205 no schedule, or no name for the event.';
 
 grant execute on function event.import_schedule(text, text, text) to concierge_app;
 
@@ -63,9 +69,12 @@ create or replace function event.slug_of(name text)
 return nullif(left(rtrim(ltrim(
     regexp_replace(lower(extensions.unaccent('extensions.unaccent', name)), '[^a-z0-9._]+', '-', 'g'), '._-'), '-'), 63), '');
 
-comment on function event.slug_of(text) is 'A name as a slug: "38C3" is 38c3, "Café 2027" is cafe-2027; null when no letter or digit is left.';
+comment on function event.slug_of(text) is
+    'A name as a slug: "38C3" is 38c3, "Café 2027" is cafe-2027; null when no letter or digit is left.';
 
-create or replace function event.schedule_zone(wanted text, header event.schedule_header, items event.schedule_item[])
+create or replace function event.schedule_zone(
+    wanted text, header event.schedule_header, items event.schedule_item[]
+)
     returns text
     language plpgsql stable
     set search_path = pg_catalog, pg_temp
@@ -74,21 +83,26 @@ declare
     v_zone text := coalesce(wanted, (header).time_zone, event.zone_of_offsets(array(select i.starts from unnest(items) as i)));
 begin
     if v_zone is null then
-        perform access.refuse('QC203', 'the schedule names no time zone and its times have no offset', 'Pass time_zone (--time-zone), an IANA name such as ''Europe/Berlin''.');
+        perform access.refuse('QC203', 'the schedule names no time zone and its times have no offset',
+            'Pass time_zone (--time-zone), an IANA name such as ''Europe/Berlin''.');
     end if;
     return v_zone::access.time_zone::text;
 exception
     when invalid_parameter_value or check_violation then
-        perform access.refuse('QC203', format('"%s" is no time zone this server knows', v_zone), 'Use an IANA name such as ''Europe/Berlin''.');
+        perform access.refuse('QC203', format('"%s" is no time zone this server knows', v_zone),
+            'Use an IANA name such as ''Europe/Berlin''.');
         return null;
 end
 $$;
 
 comment on function event.schedule_zone(text, event.schedule_header, event.schedule_item[]) is
-    'The zone of a schedule: the caller''s, else the file''s, else the offset its times share. Errors: QC203.';
+    'The zone of a schedule: the caller''s, else the file''s, else the offset its times share.
+Errors: QC203.';
 
 -- The conference itself, its days, rooms and tracks.
-create or replace function event.merge_event(slug text, zone text, header event.schedule_header, items event.schedule_item[])
+create or replace function event.merge_event(
+    slug text, zone text, header event.schedule_header, items event.schedule_item[]
+)
     returns event.events
     language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
@@ -153,7 +167,9 @@ comment on function event.merge_event(text, text, event.schedule_header, event.s
     'Adds or updates an event with its rooms, tracks and days, for the signed-in tenant.';
 
 -- Days as the file lists them; a file that lists none has a day for every date a session starts on.
-create or replace function event.merge_days(event event.events, header event.schedule_header, items event.schedule_item[])
+create or replace function event.merge_days(
+    event event.events, header event.schedule_header, items event.schedule_item[]
+)
     returns void
     language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
@@ -194,7 +210,8 @@ begin
 end
 $$;
 
-comment on function event.merge_days(event.events, event.schedule_header, event.schedule_item[]) is 'Makes an event''s days those of a schedule.';
+comment on function event.merge_days(event.events, event.schedule_header, event.schedule_item[]) is
+    'Makes an event''s days those of a schedule.';
 
 create or replace function event.merge_sessions(event event.events, items event.schedule_item[])
     returns jsonb
@@ -273,7 +290,8 @@ end
 $$;
 
 comment on function event.merge_sessions(event.events, event.schedule_item[]) is
-    'Makes an event''s imported sessions and speakers those of a schedule; returns the counts import_schedule reports.';
+    'Makes an event''s imported sessions and speakers those of a schedule; returns the counts
+import_schedule reports.';
 
 -- A speaker is known by the key the file gives, else by name. Returns the sessions whose speakers changed.
 create or replace function event.merge_speakers(event event.events, items event.schedule_item[])
@@ -331,5 +349,6 @@ begin
 end
 $$;
 
-comment on function event.merge_speakers(event.events, event.schedule_item[]) is 'Makes an event''s speakers those of a schedule; returns the sessions whose speakers changed.';
+comment on function event.merge_speakers(event.events, event.schedule_item[]) is
+    'Makes an event''s speakers those of a schedule; returns the sessions whose speakers changed.';
 -- The parts are granted to nobody: import_schedule calls them.

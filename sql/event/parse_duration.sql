@@ -1,5 +1,6 @@
--- H:MM and HH:MM, HH:MM:SS as Pentabarf writes it, D:HH:MM as the c3voc schema allows, minutes as pretalx counts, ISO 8601.
--- Three numbers are days first (pretalx), unless they begin with two digits (Pentabarf) or with no day at all.
+-- H:MM and HH:MM, HH:MM:SS as Pentabarf writes it, D:HH:MM as the c3voc schema allows, minutes as pretalx
+-- counts, ISO 8601. Three numbers are days first (pretalx), unless they begin with two digits (Pentabarf) or
+-- with no day at all.
 create or replace function event.parse_duration(duration text)
     returns interval
     language sql immutable strict parallel safe
@@ -17,4 +18,5 @@ return case
 end;
 
 comment on function event.parse_duration(text) is
-    'Length of a session: "0:45", "00:45", "00:45:00", "1:00:30" (a day and half an hour), "45" (minutes), "PT45M"; null when it is none of these.';
+    'Length of a session: "0:45", "00:45", "00:45:00", "1:00:30" (a day and half an hour), "45" (minutes),
+"PT45M"; null when it is none of these.';

@@ -39,7 +39,8 @@ begin
 end
 $$;
 
-comment on function event.plain_text(text) is 'The text of an HTML fragment or a text, without tags and entities; null when nothing is left.';
+comment on function event.plain_text(text) is
+    'The text of an HTML fragment or a text, without tags and entities; null when nothing is left.';
 -- Granted to nobody: the importer uses it as the owner.
 
 create or replace function event.code_point(hex text, digits text)
@@ -59,7 +60,9 @@ begin
 end
 $$;
 
-comment on function event.code_point(text, text) is 'The character of a numeric HTML entity, given in hex or decimal, escaped for a replacement; empty when there is none.';
+comment on function event.code_point(text, text) is
+    'The character of a numeric HTML entity, given in hex or decimal, escaped for a replacement; empty when
+there is none.';
 
 -- The ones people and editors write; an unknown one is left as it stands, and so is &amp;, which comes last.
 create or replace function event.named_character(entity text)
@@ -76,4 +79,5 @@ return coalesce('{
     "Eacute": "É", "Ccedil": "Ç", "Oslash": "Ø", "Aring": "Å"
 }'::jsonb ->> entity, '&' || entity || ';');
 
-comment on function event.named_character(text) is 'The character an HTML entity names; the entity itself when it is not known.';
+comment on function event.named_character(text) is
+    'The character an HTML entity names; the entity itself when it is not known.';

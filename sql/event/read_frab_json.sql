@@ -1,4 +1,5 @@
--- frab's JSON, which pretalx and the c3voc tools export too: schedule.conference.days[].rooms{name: [sessions]}.
+-- frab's JSON, which pretalx and the c3voc tools export too:
+-- schedule.conference.days[].rooms{name: [sessions]}.
 create or replace function event.frab_json_header(document jsonb)
     returns event.schedule_header
     language plpgsql immutable
@@ -10,7 +11,8 @@ declare
     v_days       jsonb := event.json_array(v_conference -> 'days', 'schedule.conference.days');
     v_header     event.schedule_header;
 begin
-    -- No days at all may be true of a new conference; a file that does not speak of them would cancel every session.
+    -- No days at all may be true of a new conference; a file that does not speak of them would
+    -- cancel every session.
     if coalesce(v_conference -> 'days', 'null') = 'null' then
         perform event.refuse_schedule('schedule.conference', 'it has no days', 'A conference without sessions says so: "days": [].');
     end if;
@@ -44,7 +46,8 @@ begin
 end
 $$;
 
-comment on function event.frab_json_header(jsonb) is 'What a frab JSON schedule says of the conference. Errors: QC204.';
+comment on function event.frab_json_header(jsonb) is
+    'What a frab JSON schedule says of the conference. Errors: QC204.';
 
 create or replace function event.frab_json_items(document jsonb)
     returns setof event.schedule_item
@@ -87,5 +90,6 @@ begin atomic
     cross join lateral (select event.json_object(element, p.path) as s offset 0) as checked;
 end;
 
-comment on function event.frab_json_items(jsonb) is 'Sessions of a frab JSON schedule, not yet checked. Errors: QC204.';
+comment on function event.frab_json_items(jsonb) is
+    'Sessions of a frab JSON schedule, not yet checked. Errors: QC204.';
 -- Granted to nobody: the importer uses them as the owner.

@@ -43,7 +43,8 @@ begin
 end
 $$;
 
-comment on function event.frab_xml_header(xml) is 'What a Pentabarf or frab XML schedule says of the conference.';
+comment on function event.frab_xml_header(xml) is
+    'What a Pentabarf or frab XML schedule says of the conference.';
 
 create or replace function event.frab_xml_items(document xml)
     returns setof event.schedule_item
@@ -104,5 +105,6 @@ begin atomic
         persons     xml  path 'persons') as e;
 end;
 
-comment on function event.frab_xml_items(xml) is 'Sessions of a Pentabarf or frab XML schedule, not yet checked.';
+comment on function event.frab_xml_items(xml) is
+    'Sessions of a Pentabarf or frab XML schedule, not yet checked.';
 -- Granted to nobody: the importer uses them as the owner.

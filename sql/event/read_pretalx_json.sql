@@ -1,5 +1,6 @@
--- pretalx talks as its API gives them: a list under "results" or "talks", or a grid {date: {minute: {room: talk}}} under
--- "schedule". Names may be objects by language; rooms, tracks and speakers may be ids that lists beside the talks explain.
+-- pretalx talks as its API gives them: a list under "results" or "talks", or a grid {date: {minute:
+-- {room: talk}}} under "schedule". Names may be objects by language; rooms, tracks and speakers may be ids
+-- that lists beside the talks explain.
 create or replace function event.pretalx_talks(document jsonb)
     returns table (path text, talk jsonb)
     language sql immutable
@@ -15,7 +16,8 @@ begin atomic
     cross join lateral jsonb_array_elements(event.json_array(list.talks, list.name)) with ordinality as t;
 end;
 
-comment on function event.pretalx_talks(jsonb) is 'Talks of a pretalx document with their paths, whatever its outer form. Errors: QC204.';
+comment on function event.pretalx_talks(jsonb) is
+    'Talks of a pretalx document with their paths, whatever its outer form. Errors: QC204.';
 
 create or replace function event.pretalx_name(document jsonb, list text, reference jsonb)
     returns text
@@ -29,7 +31,8 @@ return case
     else event.json_text(reference)
 end;
 
-comment on function event.pretalx_name(jsonb, text, jsonb) is 'Name of a room or track given as text, {language: text}, {name: …} or an id listed in the document.';
+comment on function event.pretalx_name(jsonb, text, jsonb) is
+    'Name of a room or track given as text, {language: text}, {name: …} or an id listed in the document.';
 
 create or replace function event.pretalx_header(document jsonb)
     returns event.schedule_header
@@ -64,7 +67,8 @@ begin
 end
 $$;
 
-comment on function event.pretalx_header(jsonb) is 'What a pretalx document says of the conference, which may be nothing. Errors: QC204.';
+comment on function event.pretalx_header(jsonb) is
+    'What a pretalx document says of the conference, which may be nothing. Errors: QC204.';
 
 create or replace function event.pretalx_items(document jsonb)
     returns setof event.schedule_item
@@ -113,10 +117,12 @@ begin atomic
     cross join lateral (
         select coalesce(event.json_text(slot -> 'start'), event.json_text(t -> 'start')) as starts,
             coalesce(event.json_text(slot -> 'end'), event.json_text(t -> 'end')) as ends) as time
-    -- A talk without a place in time is a submission, not a session; without a title it is no talk either, and is refused.
+    -- A talk without a place in time is a submission, not a session; without a title it is no talk either,
+    -- and is refused.
     where (time.starts is not null or event.json_text(t -> 'title') is null)
         and coalesce(event.json_text(t -> 'state'), '') not in ('canceled', 'cancelled', 'withdrawn', 'rejected', 'deleted');
 end;
 
-comment on function event.pretalx_items(jsonb) is 'Scheduled talks of a pretalx document, not yet checked. Errors: QC204.';
+comment on function event.pretalx_items(jsonb) is
+    'Scheduled talks of a pretalx document, not yet checked. Errors: QC204.';
 -- Granted to nobody: the importer uses them as the owner.

@@ -91,6 +91,6 @@ end
 $$;
 
 comment on function event.read_schedule(text) is
-    'Header and sessions of a schedule in frab JSON, pretalx JSON, Pentabarf or frab XML. Errors: QC204 malformed, with line or path,
-QC205 another format.';
+    'Header and sessions of a schedule in frab JSON, pretalx JSON, Pentabarf or frab XML.
+Errors: QC204 malformed, with line or path, QC205 another format.';
 -- All granted to nobody: the importer uses them as the owner.

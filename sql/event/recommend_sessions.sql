@@ -1,5 +1,6 @@
--- What to see, best first. The timeframe chooses the sessions that are on or those of the next hour; a question adds a ninth
--- signal on top, so that "anything about hiring?" brings hiring up without hiding what else fits.
+-- What to see, best first. The timeframe chooses the sessions that are on or those of the next hour; a
+-- question adds a ninth signal on top, so that "anything about hiring?" brings hiring up without hiding
+-- what else fits.
 create or replace function event.rank_sessions(
     event_id uuid, features contractor.feature_set, max_items int, timeframes text[], question extensions.vector
 )
@@ -24,8 +25,8 @@ begin
             where s.timeframe = any (timeframes)
             offset 0  -- so that signals are computed once, not for the score and again for its explanation
         ), scored as (
-            -- A question counts as much as all that is known of the contractor: what comes nearest to it counts in full, unless that
-            -- is not near at all.
+            -- A question counts as much as all that is known of the contractor: what comes nearest to it
+            -- counts in full, unless that is not near at all.
             select g.*, q.asked, case when question is null then event.weigh_signals(g.value)
                                       else (event.weigh_signals(g.value) + q.asked) / 2 end as score
             from (select h.*, max(h.likeness) over (partition by h.timeframe) as nearest from signal as h) as g
@@ -48,7 +49,8 @@ end
 $$;
 
 comment on function event.rank_sessions(uuid, contractor.feature_set, int, text[], extensions.vector) is
-    'Sessions that fit these features, best first, at most max_items a timeframe: the part of recommend_sessions after its look-ups.';
+    'Sessions that fit these features, best first, at most max_items a timeframe: the part of
+recommend_sessions after its look-ups.';
 
 drop function if exists event.rank_sessions(uuid, contractor.feature_set, int, text, extensions.vector);
 
@@ -64,7 +66,8 @@ create or replace function event.recommend_sessions(
 as $$
 begin
     if timeframe is null or timeframe not in ('now', 'next') then
-        perform access.refuse('QC211', format('"%s" is no timeframe', coalesce(timeframe, 'null')), 'Use now or next.');
+        perform access.refuse('QC211', format('"%s" is no timeframe', coalesce(timeframe, 'null')),
+            'Use now or next.');
     end if;
     return query
         select r.session_id, r.session_title, r.session_start, r.session_end, r.room, r.room_zone, r.track, r.speakers, r.url, r.score, r.why
@@ -74,8 +77,9 @@ end
 $$;
 
 comment on function event.recommend_sessions(uuid, uuid, int, text, text) is
-    'Sessions that fit a contractor, best first, with score in [0,1] and why: {signal: how much it adds}. timeframe: "next"
-(start within 60 minutes) or "now". Errors: 22004 null, QC201 unknown event, QC202 unknown contractor, QC405 someone else''s, QC211 unknown timeframe.';
+    'Sessions that fit a contractor, best first, with score in [0,1] and why: {signal: how much it adds}.
+timeframe: "next" (start within 60 minutes) or "now". Errors: 22004 null, QC201 unknown event, QC202 unknown
+contractor, QC405 someone else''s, QC211 unknown timeframe.';
 
 grant execute on function event.rank_sessions(uuid, contractor.feature_set, int, text[], extensions.vector) to concierge_app;
 grant execute on function event.recommend_sessions(uuid, uuid, int, text, text)                             to concierge_app;

@@ -1,8 +1,8 @@
--- Every session checked, and given a key that is its own: a talk held twice has one code in the file. Tables are filled from
--- what this returns, so all refusals happen before the first write.
+-- Every session checked, and given a key that is its own: a talk held twice has one code in the file. Tables
+-- are filled from what this returns, so all refusals happen before the first write.
 --
--- The first of a code is the earliest, so a file that lists them in another order changes nothing. A code that itself looks
--- like a repeat is numbered too: "a#2" is never the second "a".
+-- The first of a code is the earliest, so a file that lists them in another order changes nothing. A code
+-- that itself looks like a repeat is numbered too: "a#2" is never the second "a".
 create or replace function event.keyed_items(items event.schedule_item[], zone text)
     returns setof event.schedule_item
     language sql stable
@@ -70,7 +70,8 @@ begin
 end
 $$;
 
-comment on function event.check_items(event.schedule_item[], text) is 'Refuses (QC204) the first session that cannot be read, with its path, and says how many more there are.';
+comment on function event.check_items(event.schedule_item[], text) is
+    'Refuses (QC204) the first session that cannot be read, with its path, and says how many more there are.';
 
 create or replace function event.check_header(header event.schedule_header)
     returns void
@@ -100,7 +101,8 @@ begin
 end
 $$;
 
-comment on function event.check_header(event.schedule_header) is 'Refuses (QC204) a conference whose days or names cannot be kept.';
+comment on function event.check_header(event.schedule_header) is
+    'Refuses (QC204) a conference whose days or names cannot be kept.';
 
 create or replace function event.item_end(starts_at timestamptz, ends text, duration text, zone text)
     returns timestamptz

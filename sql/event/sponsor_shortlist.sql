@@ -1,6 +1,7 @@
--- Whom to visit: what they offer first, then who they are, then how near they stand to where the attendee is going.
--- Likeness of texts counts relative to the closest sponsor: short texts are never very alike, the order is what matters.
--- A question that names something is answered by what it names; profile and tier then only break ties.
+-- Whom to visit: what they offer first, then who they are, then how near they stand to where the attendee is
+-- going. Likeness of texts counts relative to the closest sponsor: short texts are never very alike, the
+-- order is what matters. A question that names something is answered by what it names; profile and tier then
+-- only break ties.
 create or replace function event.rank_sponsors(
     event_id uuid, features contractor.feature_set, max_items int, near_zone text, question extensions.vector
 )
@@ -64,8 +65,10 @@ begin atomic
 end;
 
 comment on function event.sponsor_shortlist(uuid, uuid, int, text, text) is
-    'Sponsors worth a visit, best first: topic 0.55, tier 0.2, booth zone 0.2, tech stack 0.05, and when a question names something topic
-0.85, tier 0.1, zone 0.05; with score in [0,1] and why. near_zone: the booth zone the attendee is near. Errors: 22004 null, QC201 unknown event, QC202 unknown contractor, QC405 someone else''s.';
+    'Sponsors worth a visit, best first: topic 0.55, tier 0.2, booth zone 0.2, tech stack 0.05, and when a
+question names something topic 0.85, tier 0.1, zone 0.05; with score in [0,1] and why. near_zone: the booth
+zone the attendee is near.
+Errors: 22004 null, QC201 unknown event, QC202 unknown contractor, QC405 someone else''s.';
 
 grant execute on function event.rank_sponsors(uuid, contractor.feature_set, int, text, extensions.vector) to concierge_app;
 grant execute on function event.sponsor_shortlist(uuid, uuid, int, text, text) to concierge_app;

@@ -16,7 +16,8 @@ begin atomic
 end;
 
 comment on function event.tag_words(text[], text) is
-    'Words of the tags with this namespace ("goal:x" gives x), or of those without one; lower case, sorted, no repeats.';
+    'Words of the tags with this namespace ("goal:x" gives x), or of those without one; lower case,
+sorted, no repeats.';
 
 create or replace function event.lower_words(words text[])
     returns text[]
@@ -28,4 +29,5 @@ begin atomic
     where btrim(w) <> '';
 end;
 
-comment on function event.lower_words(text[]) is 'The texts in lower case, trimmed, sorted, without repeats; empty for null.';
+comment on function event.lower_words(text[]) is
+    'The texts in lower case, trimmed, sorted, without repeats; empty for null.';

@@ -1,5 +1,5 @@
--- The offline answerer: takes from the context what the intent asks for and says where each line comes from. Nothing else is
--- read, so nothing can be made up.
+-- The offline answerer: takes from the context what the intent asks for and says where each line comes from.
+-- Nothing else is read, so nothing can be made up.
 create or replace function model.citations(intent text, context jsonb)
     returns jsonb
     language sql stable
@@ -35,9 +35,12 @@ begin atomic
 end;
 
 comment on function model.citations(text, jsonb) is
-    'What an answer to this intent cites: the first three items of the facet (all action items), each {n, kind, id, title, line, url}.';
+    'What an answer to this intent cites: the first three items of the facet (all action items), each
+{n, kind, id, title, line, url}.';
 
-create or replace function model.answer_offline(intent text, context jsonb, out answer text, out citations jsonb)
+create or replace function model.answer_offline(
+    intent text, context jsonb, out answer text, out citations jsonb
+)
     language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$

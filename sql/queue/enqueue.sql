@@ -32,6 +32,6 @@ end
 $$;
 
 comment on function queue.enqueue(text, jsonb, text, timestamptz, text, uuid, int) is
-    'Adds an effect to be performed at or after run_at; its result goes to the continuation. With a key that a live job has,
-returns that job. Errors: QC212 unknown continuation, 23514 unknown kind.';
+    'Adds an effect to be performed at or after run_at; its result goes to the continuation. With a key that a
+live job has, returns that job. Errors: QC212 unknown continuation, 23514 unknown kind.';
 -- Granted to nobody: only functions of the owner decide on effects.

@@ -1,5 +1,5 @@
--- Waits twice as long after every attempt, from a second to an hour, and a little more or less so that jobs that failed
--- together do not come back together.
+-- Waits twice as long after every attempt, from a second to an hour, and a little more or less so that jobs
+-- that failed together do not come back together.
 create or replace function queue.fail(job_id bigint, token bigint, error text)
     returns boolean
     language sql volatile security definer

@@ -38,8 +38,8 @@ end
 $$;
 
 comment on function queue.look(text[]) is
-    'What there is to do: statements that refresh, how many jobs of these kinds are due (at most 200 are counted), and in how
-many seconds the next is (0 now, null nothing planned).';
+    'What there is to do: statements that refresh, how many jobs of these kinds are due (at most 200 are
+counted), and in how many seconds the next is (0 now, null nothing planned).';
 
 grant execute on function queue.look(text[]) to concierge_worker, concierge_admin;
 
@@ -54,6 +54,7 @@ begin atomic
     order by 1;
 end;
 
-comment on function queue.channels() is 'Channels a daemon listens on. A notification says "look", never what.';
+comment on function queue.channels() is
+    'Channels a daemon listens on. A notification says "look", never what.';
 
 grant execute on function queue.channels() to concierge_worker, concierge_admin;
