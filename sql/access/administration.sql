@@ -54,7 +54,8 @@ begin atomic
         update access.people as p
         set disabled_at = case when disable_person.disabled then now() end
         from access.tenants as t
-        where t.tenant_id = p.tenant_id and t.slug = disable_person.tenant and p.subject = disable_person.subject
+        where t.tenant_id = p.tenant_id and t.slug = disable_person.tenant
+            and p.subject = disable_person.subject
             and (p.disabled_at is not null) <> disable_person.disabled
         returning p.person_id
     )
@@ -108,7 +109,8 @@ begin
     end if;
 
     insert into access.token_keys (key_id, secret, tenant_id)
-    values (create_token_key.key_id, coalesce(create_token_key.secret, extensions.gen_random_bytes(32)), v_tenant_id);
+    values (create_token_key.key_id,
+        coalesce(create_token_key.secret, extensions.gen_random_bytes(32)), v_tenant_id);
     return key_id;
 end
 $$;
@@ -165,10 +167,12 @@ begin
             'Make one with access.create_token_key(key_id).');
     end if;
 
-    v_body := access.base64url_encode(convert_to(jsonb_build_object('alg', 'HS256', 'typ', 'JWT', 'kid', v_key.key_id)::text, 'UTF8'))
+    v_body := access.base64url_encode(convert_to(jsonb_build_object(
+            'alg', 'HS256', 'typ', 'JWT', 'kid', v_key.key_id)::text, 'UTF8'))
         || '.' || access.base64url_encode(convert_to(jsonb_build_object(
             'tenant', tenant, 'sub', subject,
-            'iat', floor(extract(epoch from now())), 'exp', floor(extract(epoch from now() + lifetime)))::text, 'UTF8'));
+            'iat', floor(extract(epoch from now())),
+            'exp', floor(extract(epoch from now() + lifetime)))::text, 'UTF8'));
     return v_body || '.'
         || access.base64url_encode(extensions.hmac(convert_to(v_body, 'UTF8'), v_key.secret, 'sha256'));
 end

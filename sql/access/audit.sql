@@ -22,8 +22,9 @@ begin
         end;
     end if;
     insert into access.audit_log (operation, relation, tenant_id, person_id, row_count, keys, changes)
-    values (write_audit.operation, write_audit.relation::text, coalesce(write_audit.tenant_id, v_identity.tenant_id),
-        v_identity.person_id, write_audit.row_count, coalesce(write_audit.keys, '[]'), write_audit.changes);
+    values (write_audit.operation, write_audit.relation::text,
+        coalesce(write_audit.tenant_id, v_identity.tenant_id), v_identity.person_id,
+        write_audit.row_count, coalesce(write_audit.keys, '[]'), write_audit.changes);
 end
 $$;
 
@@ -73,7 +74,8 @@ declare
     v_tenant  uuid;
 begin
     execute format($sql$
-        select count(*), jsonb_agg(o.%1$I), jsonb_agg(access.changed_values(to_jsonb(o), to_jsonb(n))), (array_agg(o.tenant_id))[1]
+        select count(*), jsonb_agg(o.%1$I), jsonb_agg(access.changed_values(to_jsonb(o), to_jsonb(n))),
+            (array_agg(o.tenant_id))[1]
         from old_rows as o left join new_rows as n using (%2$s)
         where o is distinct from n $sql$, tg_argv[0], v_primary_key)
     into v_count, v_keys, v_changes, v_tenant;
@@ -98,7 +100,9 @@ declare
     v_changes jsonb;
     v_tenant  uuid;
 begin
-    execute format('select count(*), jsonb_agg(%I), jsonb_agg(to_jsonb(o) - ''embedding'' - ''secret''), (array_agg(tenant_id))[1] from old_rows as o', tg_argv[0])
+    execute format('select count(*), jsonb_agg(%I), jsonb_agg(to_jsonb(o) - ''embedding'' - ''secret''),
+            (array_agg(tenant_id))[1]
+        from old_rows as o', tg_argv[0])
     into v_count, v_keys, v_changes, v_tenant;
     if v_count > 0 then
         perform access.write_audit('delete', tg_relid, v_tenant, v_count, v_keys, v_changes);
@@ -134,7 +138,8 @@ create or replace function access.changed_values(old_row jsonb, new_row jsonb)
     language sql immutable parallel safe
     set search_path = pg_catalog, pg_temp
 begin atomic
-    select jsonb_object_agg(o.key, case when o.key in ('embedding', 'secret') then '"not kept"' else o.value end)
+    select jsonb_object_agg(o.key,
+        case when o.key in ('embedding', 'secret') then '"not kept"' else o.value end)
     from jsonb_each(old_row) as o
     where o.value is distinct from new_row -> o.key and o.key <> 'updated_at';
 end;
@@ -170,14 +175,17 @@ create or replace procedure access.audit_table(
 as $$
 begin
     if inserts then
-        execute format('create or replace trigger audit_insert after insert on %s referencing new table as new_rows
+        execute format('create or replace trigger audit_insert after insert on %s
+            referencing new table as new_rows
             for each statement execute function access.tg__audit_insert(%L)', relation, key_column);
     else
         execute format('drop trigger if exists audit_insert on %s', relation);
     end if;
-    execute format('create or replace trigger audit_update after update on %s referencing old table as old_rows new table as new_rows
+    execute format('create or replace trigger audit_update after update on %s
+        referencing old table as old_rows new table as new_rows
         for each statement execute function access.tg__audit_update(%L)', relation, key_column);
-    execute format('create or replace trigger audit_delete after delete on %s referencing old table as old_rows
+    execute format('create or replace trigger audit_delete after delete on %s
+        referencing old table as old_rows
         for each statement execute function access.tg__audit_delete(%L)', relation, key_column);
     execute format('create or replace trigger audit_truncate before truncate on %s
         for each statement execute function access.tg__audit_truncate()', relation);

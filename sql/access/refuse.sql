@@ -26,4 +26,5 @@ comment on function access.refuse(text, text, text, text) is
     'Raises an error: SQLSTATE, sentence, and where there is one a hint and a detail. Codes are
 listed in docs/errors.md.';
 
-grant execute on function access.refuse(text, text, text, text) to concierge_app, concierge_worker, concierge_admin;
+grant execute on function access.refuse(text, text, text, text)
+    to concierge_app, concierge_worker, concierge_admin;

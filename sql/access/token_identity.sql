@@ -31,11 +31,13 @@ begin
     from access.token_keys as k
     where k.retired_at is null
         -- The next quoted word after "kid". Should it be another, that key has not signed this.
-        and k.key_id = split_part(split_part(encode(access.base64url_decode(v_parts[1]), 'escape'), '"kid"', 2), '"', 2);
+        and k.key_id = split_part(
+            split_part(encode(access.base64url_decode(v_parts[1]), 'escape'), '"kid"', 2), '"', 2);
 
     -- Digests of the two codes are compared, not the codes: how long the comparison takes then tells nothing.
     if v_key.key_id is null
-        or sha256(extensions.hmac(convert_to(v_parts[1] || '.' || v_parts[2], 'UTF8'), v_key.secret, 'sha256'))
+        or sha256(extensions.hmac(
+                convert_to(v_parts[1] || '.' || v_parts[2], 'UTF8'), v_key.secret, 'sha256'))
             is distinct from sha256(access.base64url_decode(v_parts[3]))
     then
         perform access.refuse('QC403', 'the token is not valid',
@@ -43,7 +45,9 @@ begin
     end if;
 
     -- From here on these are the words of who holds the key.
-    if convert_from(access.base64url_decode(v_parts[1]), 'UTF8')::jsonb ->> 'alg' is distinct from 'HS256' then
+    if convert_from(access.base64url_decode(v_parts[1]), 'UTF8')::jsonb ->> 'alg'
+        is distinct from 'HS256'
+    then
         perform access.refuse('QC403', 'the token is not valid',
             'Sign in again; its key, algorithm or signature does not match.');
     end if;

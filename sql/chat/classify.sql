@@ -58,7 +58,8 @@ begin atomic
         join (select row_number() over (order by q.pattern_id) as n, q.pattern
               from chat.message_patterns as q where q.facet = 'intent') as p on p.n = s.n + 1
     )
-    select nullif(btrim(regexp_replace(regexp_replace((select s.text from stripped as s order by s.n desc limit 1),
+    select nullif(btrim(regexp_replace(regexp_replace(
+        (select s.text from stripped as s order by s.n desc limit 1),
         '\m(what|when|where|who|whom|which|why|how|should|would|could|can|i|me|my|is|are|there|any|anything|about|at|in|on|the|a|an|to|for|visit|go|find|do|have|with|of|good|best|hour|today|tomorrow|morning|afternoon|expo|show|right|one|some|please|tell|something|help|want|need|get|worth|time|was|soll|ich|mir|fur|que|quoi|dois|je|puedo|debo|hay|para|mi)\M',
         ' ', 'g'), '[^[:alnum:]]+', ' ', 'g')), '');
 end;

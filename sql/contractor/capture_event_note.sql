@@ -23,7 +23,8 @@ begin
     if v_class is null then
         perform access.refuse('22004', 'a note needs a message', 'Pass the text to be kept.');
     elsif v_class <> 'information' then
-        perform access.refuse('QC411', format('only information is kept as a note; this is %s', case v_class when 'small_talk' then 'small talk' else 'a ' || v_class end),
+        perform access.refuse('QC411', format('only information is kept as a note; this is %s',
+                case v_class when 'small_talk' then 'small talk' else 'a ' || v_class end),
             case v_class when 'question' then 'Ask it with chat.ask.'
                          when 'request'  then 'Create an action item or schedule a follow-up.'
                          else 'There is nothing in it to keep.' end);
@@ -36,8 +37,10 @@ begin
             'Sessions are listed in event.event_speakers.');
     end if;
 
-    insert into contractor.event_notes (tenant_id, contractor_id, event_id, session_id, body, created_by, created_at)
-    values (v_contractor.tenant_id, v_contractor.contractor_id, v_event.event_id, capture_event_note.session_id,
+    insert into contractor.event_notes (
+        tenant_id, contractor_id, event_id, session_id, body, created_by, created_at)
+    values (v_contractor.tenant_id, v_contractor.contractor_id, v_event.event_id,
+        capture_event_note.session_id,
         btrim(capture_event_note.message), access.person_id(), access.clock())
     returning * into v_note;
     return access.remember('capture_event_note', idempotency_key, to_jsonb(v_note));

@@ -44,7 +44,9 @@ begin
     if v_contractor.contractor_id is null then
         perform access.refuse('QC202', format('there is no contractor %s', contractor_id),
             'Contractors are listed in contractor.contractors.');
-    elsif v_contractor.person_id is distinct from v_me.person_id and not v_me.roles && '{organizer,service}' then
+    elsif v_contractor.person_id is distinct from v_me.person_id
+        and not v_me.roles && '{organizer,service}'
+    then
         perform access.refuse('QC405', 'this is another contractor''s',
             'Sign in as that contractor, or as an organizer or service.');
     end if;

@@ -28,13 +28,15 @@ begin
             'Pass a time to come.');
     end if;
 
-    insert into contractor.follow_ups as f (tenant_id, contractor_id, event_id, message, execute_at, created_by, created_at)
-    values (v_contractor.tenant_id, v_contractor.contractor_id, v_event.event_id, btrim(schedule_followup.message),
-        schedule_followup.execute_at, access.person_id(), access.clock())
+    insert into contractor.follow_ups as f (
+        tenant_id, contractor_id, event_id, message, execute_at, created_by, created_at)
+    values (v_contractor.tenant_id, v_contractor.contractor_id, v_event.event_id,
+        btrim(schedule_followup.message), schedule_followup.execute_at, access.person_id(), access.clock())
     returning f.* into v_follow_up;
 
     update contractor.follow_ups as f
-    set job_id = queue.enqueue('deliver', jsonb_build_object('channel', 'inbox', 'follow_up_id', v_follow_up.follow_up_id),
+    set job_id = queue.enqueue('deliver',
+        jsonb_build_object('channel', 'inbox', 'follow_up_id', v_follow_up.follow_up_id),
         continuation => 'contractor.followup_delivered', run_at => v_follow_up.execute_at,
         key => 'follow_up:' || v_follow_up.follow_up_id, tenant_id => v_contractor.tenant_id)
     where f.follow_up_id = v_follow_up.follow_up_id

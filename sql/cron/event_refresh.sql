@@ -3,7 +3,8 @@
 -- once a minute.
 select cron.schedule_in_database(
     'concierge: refresh session caches of ' || current_setting('concierge.database'),
-    case when string_to_array(substring(e.extversion from '^\d+\.\d+'), '.')::int[] >= '{1,5}' then '15 seconds' else '* * * * *' end,
+    case when string_to_array(substring(e.extversion from '^\d+\.\d+'), '.')::int[] >= '{1,5}'
+         then '15 seconds' else '* * * * *' end,
     'call event.refresh(only_when_due => true)',
     current_setting('concierge.database'))
 from pg_extension as e

@@ -5,7 +5,10 @@ create or replace function event.event_id(slug text)
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_event_id uuid := (select e.event_id from event.events as e where e.slug = lower(event_id.slug) and e.tenant_id = (select access.tenant_id()));
+    v_event_id uuid := (
+        select e.event_id
+        from event.events as e
+        where e.slug = lower(event_id.slug) and e.tenant_id = (select access.tenant_id()));
 begin
     if v_event_id is null then
         perform access.refuse('QC201', format('there is no event "%s"', slug),

@@ -18,7 +18,8 @@ create materialized view event.mv_sessions_next_60 as
 select d.*
 from event.session_details as d
 where d.session_start > now() - interval '5 minutes' and d.session_start <= now() + interval '80 minutes'
-    and d.session_end > now() - interval '5 minutes';  -- follows from the first; said for the index that begins with it
+    -- Follows from the first; said for the index that begins with it.
+    and d.session_end > now() - interval '5 minutes';
 
 create unique index mv_sessions_next_60_key on event.mv_sessions_next_60 (session_id);
 create index mv_sessions_next_60_by_event on event.mv_sessions_next_60 (event_id);
@@ -27,8 +28,10 @@ comment on materialized view event.mv_sessions_next_60 is
 which is exact.';
 
 -- Refreshed often, so vacuumed by count and not by share.
-alter materialized view event.mv_sessions_now     set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
-alter materialized view event.mv_sessions_next_60 set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+alter materialized view event.mv_sessions_now
+    set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+alter materialized view event.mv_sessions_next_60
+    set (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 -- Granted to nobody: a materialized view has no row-level security. What they hold after this file has run is
 -- unknown to readers until a refresh says so:
 delete from event.refresh_state;

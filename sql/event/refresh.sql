@@ -46,8 +46,8 @@ begin
     insert into event.refresh_state as s (refreshed_at, valid_from, valid_until, duration)
     values (now(), now() - interval '5 minutes', now() + interval '20 minutes', clock_timestamp() - now())
     on conflict (only_row) do update
-        set refreshed_at = excluded.refreshed_at, valid_from = excluded.valid_from, valid_until = excluded.valid_until,
-            duration = excluded.duration;
+        set refreshed_at = excluded.refreshed_at, valid_from = excluded.valid_from,
+            valid_until = excluded.valid_until, duration = excluded.duration;
 end
 $$;
 
@@ -86,7 +86,9 @@ create or replace procedure event.refresh(only_when_due boolean default false)
     language plpgsql
 as $$
 begin
-    if not pg_catalog.pg_try_advisory_lock(pg_catalog.hashtext('concierge'), pg_catalog.hashtext('event.refresh')) then
+    if not pg_catalog.pg_try_advisory_lock(
+        pg_catalog.hashtext('concierge'), pg_catalog.hashtext('event.refresh'))
+    then
         return;
     end if;
     if not only_when_due or event.refresh_due_in() operator(pg_catalog.<=) 0 then
@@ -95,7 +97,8 @@ begin
         perform event.refresh_sessions();
         commit;
     end if;
-    perform pg_catalog.pg_advisory_unlock(pg_catalog.hashtext('concierge'), pg_catalog.hashtext('event.refresh'));
+    perform pg_catalog.pg_advisory_unlock(
+        pg_catalog.hashtext('concierge'), pg_catalog.hashtext('event.refresh'));
 end
 $$;
 
@@ -107,5 +110,7 @@ grant execute on procedure event.refresh(boolean) to concierge_worker, concierge
 
 -- The daemon learns of it here.
 insert into queue.refresh as r (name, channel, due_function, call)
-values ('event_sessions', 'event_refresh', 'event.refresh_due_in()', 'call event.refresh(only_when_due => true)')
-on conflict (name) do update set channel = excluded.channel, due_function = excluded.due_function, call = excluded.call;
+values ('event_sessions', 'event_refresh', 'event.refresh_due_in()',
+    'call event.refresh(only_when_due => true)')
+on conflict (name) do update
+    set channel = excluded.channel, due_function = excluded.due_function, call = excluded.call;

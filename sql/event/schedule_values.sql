@@ -83,7 +83,9 @@ create or replace function event.parse_instant(instant text, zone text)
     set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if instant ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$' then
+    if instant ~
+        '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'
+    then
         return instant::timestamptz;
     elsif instant ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?$' then
         return instant::timestamp at time zone zone;
@@ -117,7 +119,9 @@ begin atomic
             -- 9:30 is 09:30, so that times compare as texts.
             regexp_replace(session_start.start, '^([0-9]:)', '0\1') as start,
             left(regexp_replace(session_start.day_change, '^([0-9]:)', '0\1'), 5) collate "C" as day_change,
-            coalesce(to_char(event.parse_instant(session_start.day, 'UTC') at time zone 'UTC' + interval '1 day', 'YYYY-MM-DD'),
+            coalesce(
+                to_char(event.parse_instant(session_start.day, 'UTC') at time zone 'UTC' + interval '1 day',
+                    'YYYY-MM-DD'),
                 session_start.day) as next_day
     ) as s;
 end;
@@ -133,7 +137,9 @@ create or replace function event.zone_of_offsets(instants text[])
     set search_path = pg_catalog, pg_temp
 begin atomic
     with offsets as (
-        select distinct case when i ~ 'Z$' then '+00' else substring(i from '[+-][0-9]{2}(?=:?[0-9]{2}$|$)') end as hours,
+        select distinct
+            case when i ~ 'Z$' then '+00'
+                 else substring(i from '[+-][0-9]{2}(?=:?[0-9]{2}$|$)') end as hours,
             coalesce(substring(i from '[+-][0-9]{2}:?([0-9]{2})$'), '00') as minutes
         from unnest(instants) as i
         where i ~ '[T ][0-9]{2}:.*(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'

@@ -18,7 +18,9 @@ begin
     if session_id is null then
         perform access.refuse('22004', 'a session is required', 'Pass session_id from event.event_speakers.');
     end if;
-    select d.*, null into v_session from event.session_details as d where d.session_id = session_tags.session_id;
+    select d.*, null into v_session
+    from event.session_details as d
+    where d.session_id = session_tags.session_id;
     if v_session.session_id is null then
         perform access.refuse('QC206', format('there is no session %s', session_id),
             'Sessions are listed in event.event_speakers; it may be cancelled.');

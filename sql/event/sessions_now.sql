@@ -36,7 +36,9 @@ declare
     v_cached boolean      := event.cache_is_exact(v_event.event_id, v_now);
 begin
     return query
-        select s.* from event.sessions_at(v_event.event_id, v_now, v_cached) as s where s.timeframe = current_sessions.timeframe;
+        select s.*
+        from event.sessions_at(v_event.event_id, v_now, v_cached) as s
+        where s.timeframe = current_sessions.timeframe;
 end
 $$;
 

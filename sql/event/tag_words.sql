@@ -7,7 +7,8 @@ begin atomic
     select coalesce(array_agg(distinct t.word order by t.word), '{}')
     from (
         select regexp_replace(btrim(lower(
-            case when namespace is null then tag else substr(tag, length(namespace) + 2) end)), '\s+', '-', 'g') as word
+            case when namespace is null then tag else substr(tag, length(namespace) + 2) end)),
+            '\s+', '-', 'g') as word
         from unnest(tags) as tag
         where case when namespace is null then tag !~* '^(goal|role|audience|region|revenue):'
                    else lower(left(tag, length(namespace) + 1)) = namespace || ':' end

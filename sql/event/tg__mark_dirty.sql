@@ -123,11 +123,14 @@ create or replace procedure event.cache_table(relation regclass)
     set search_path = pg_catalog, pg_temp
 as $$
 begin
-    execute format('create or replace trigger mark_dirty_insert after insert on %s referencing new table as new_rows
+    execute format('create or replace trigger mark_dirty_insert after insert on %s
+        referencing new table as new_rows
         for each statement execute function event.tg__mark_dirty_new()', relation);
-    execute format('create or replace trigger mark_dirty_update after update on %s referencing old table as old_rows new table as new_rows
+    execute format('create or replace trigger mark_dirty_update after update on %s
+        referencing old table as old_rows new table as new_rows
         for each statement execute function event.tg__mark_dirty_both()', relation);
-    execute format('create or replace trigger mark_dirty_delete after delete on %s referencing old table as old_rows
+    execute format('create or replace trigger mark_dirty_delete after delete on %s
+        referencing old table as old_rows
         for each statement execute function event.tg__mark_dirty_old()', relation);
     execute format('create or replace trigger mark_dirty_truncate after truncate on %s
         for each statement execute function event.tg__mark_dirty_all()', relation);

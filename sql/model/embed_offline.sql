@@ -9,8 +9,10 @@ create or replace function model.embed_offline(content text)
 begin atomic
     with weights as (
         select get_byte(h.digest, 0) as dimension,
-               sum((1 + ln(cardinality(w.positions))) * case when get_byte(h.digest, 1) < 128 then 1 else -1 end) as weight
-        from unnest(to_tsvector('english', extensions.unaccent('extensions.unaccent', left(content, 100000)))) as w
+               sum((1 + ln(cardinality(w.positions)))
+                   * case when get_byte(h.digest, 1) < 128 then 1 else -1 end) as weight
+        from unnest(to_tsvector('english',
+            extensions.unaccent('extensions.unaccent', left(content, 100000)))) as w
         cross join lateral (select decode(md5(w.lexeme), 'hex') as digest) as h
         group by 1
     ), norm as (

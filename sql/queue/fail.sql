@@ -8,7 +8,8 @@ begin atomic
     with failed as (
         update queue.job as j
         set state        = case when j.attempts >= j.max_attempts then 'dead' else 'ready' end,
-            run_at       = now() + least(power(2, least(j.attempts - 1, 12)), 3600) * (0.75 + random() / 2) * interval '1 second',
+            run_at       = now() + least(power(2, least(j.attempts - 1, 12)), 3600)
+                * (0.75 + random() / 2) * interval '1 second',
             finished_at  = case when j.attempts >= j.max_attempts then now() end,
             leased_until = null,
             worker       = null,

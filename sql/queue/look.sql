@@ -20,7 +20,8 @@ begin
     end loop;
 
     -- An infinite time cannot be subtracted from: "for ever" is never next, "since ever" is now.
-    select (count(*) filter (where d.at <= now()))::int, min(greatest(d.at, now())) filter (where d.at < 'infinity')
+    select (count(*) filter (where d.at <= now()))::int,
+        min(greatest(d.at, now())) filter (where d.at < 'infinity')
     into jobs_due, v_next
     from (
         (select j.run_at as at from queue.job as j
