@@ -24,7 +24,8 @@ begin
             ('partners', 'key', 'text'), ('partners', 'name', 'text'), ('partners', 'category', 'text'),
             ('partners', 'goals', 'an array of texts'), ('partners', 'regions', 'an array of texts'),
             ('partners', 'topics', 'an array of texts'), ('partners', 'description', 'text'),
-            ('contractors', 'key', 'text'), ('contractors', 'name', 'text'), ('contractors', 'company', 'text'),
+            ('contractors', 'key', 'text'), ('contractors', 'name', 'text'),
+            ('contractors', 'company', 'text'),
             ('contractors', 'goal', 'text'), ('contractors', 'role', 'text'),
             ('contractors', 'revenue_band', 'text'), ('contractors', 'team_size', 'a whole number'),
             ('contractors', 'region', 'text'), ('contractors', 'tech_stack', 'an array of texts'),
@@ -72,7 +73,8 @@ begin
     limit 1;
 
     if v_problem.problem is not null then
-        perform access.refuse('QC204', format('the exhibition is malformed at %s: %s', v_problem.path, v_problem.problem),
+        perform access.refuse('QC204',
+            format('the exhibition is malformed at %s: %s', v_problem.path, v_problem.problem),
             'Nothing was changed. Correct the document and import it whole.');
     end if;
 end
@@ -198,8 +200,8 @@ begin
         event.lower_words(i.tech_stack), event.lower_words(i.preferred_tracks), i.profile,
         model.embed_offline(concat_ws(' ', i.goal, array_to_string(i.tech_stack, ' '), i.profile))
     from jsonb_to_recordset(coalesce(nullif(document -> 'contractors', 'null'), '[]')) as i (
-        key text, name text, company text, goal text, role text, revenue_band text, team_size int, region text,
-        tech_stack text[], preferred_tracks text[], profile text)
+        key text, name text, company text, goal text, role text, revenue_band text, team_size int,
+        region text, tech_stack text[], preferred_tracks text[], profile text)
     on conflict (tenant_id, key) do update
         set person_id = coalesce(excluded.person_id, c.person_id), name = excluded.name,
             company = excluded.company, goal = excluded.goal, role = excluded.role,

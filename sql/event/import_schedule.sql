@@ -67,7 +67,8 @@ create or replace function event.slug_of(name text)
     language sql stable
     set search_path = pg_catalog, pg_temp
 return nullif(left(rtrim(ltrim(
-    regexp_replace(lower(extensions.unaccent('extensions.unaccent', name)), '[^a-z0-9._]+', '-', 'g'), '._-'), '-'), 63), '');
+    regexp_replace(lower(extensions.unaccent('extensions.unaccent', name)), '[^a-z0-9._]+', '-', 'g'),
+    '._-'), '-'), 63), '');
 
 comment on function event.slug_of(text) is
     'A name as a slug: "38C3" is 38c3, "Café 2027" is cafe-2027; null when no letter or digit is left.';
@@ -191,8 +192,10 @@ declare
     v_event event.events := event;
 begin
     with told as (
-        select coalesce((event.parse_instant(left(d ->> 'date', 10), 'UTC') at time zone 'UTC')::date,
-                (event.parse_instant(d ->> 'starts', v_event.time_zone) at time zone v_event.time_zone)::date) as date,
+        select
+            coalesce((event.parse_instant(left(d ->> 'date', 10), 'UTC') at time zone 'UTC')::date,
+                (event.parse_instant(d ->> 'starts', v_event.time_zone)
+                    at time zone v_event.time_zone)::date) as date,
             event.parse_instant(d ->> 'starts', v_event.time_zone) as starts_at,
             event.parse_instant(d ->> 'ends', v_event.time_zone) as ends_at
         from jsonb_array_elements(coalesce((header).days, '[]')) as d
@@ -203,7 +206,8 @@ begin
         where t.date is not null
         group by t.date
         union all
-        select distinct (i.starts_at at time zone v_event.time_zone)::date, null::timestamptz, null::timestamptz
+        select distinct (i.starts_at at time zone v_event.time_zone)::date,
+            null::timestamptz, null::timestamptz
         from unnest(items) as i
         where not exists (select from told as t where t.date is not null)
     ), numbered as (
@@ -245,8 +249,9 @@ begin
             session_type, language, abstract, description, url, topics, goals, roles, audience, regions,
             revenue_bands, embedding)
         select v_event.event_id, v_event.tenant_id, i.key, i.title, i.subtitle, i.starts_at,
-            event.item_end(i.starts_at, i.ends, i.duration, v_event.time_zone), i.room, i.track, i.kind, i.language,
-            i.abstract, i.description, i.url, event.tag_words(i.tags), event.tag_words(i.tags, 'goal'),
+            event.item_end(i.starts_at, i.ends, i.duration, v_event.time_zone), i.room, i.track, i.kind,
+            i.language, i.abstract, i.description, i.url,
+            event.tag_words(i.tags), event.tag_words(i.tags, 'goal'),
             event.tag_words(i.tags, 'role'), event.tag_words(i.tags, 'audience'),
             event.tag_words(i.tags, 'region'), event.tag_words(i.tags, 'revenue'),
             model.embed_offline(concat_ws(' ', i.title, i.subtitle, i.track,
@@ -308,8 +313,8 @@ begin
             from (select unnest(v_changed) union select unnest(v_recast) except select unnest(v_added)) as c),
         'cancelled', cardinality(v_cancelled),
         'unchanged', cardinality(items) - cardinality(v_added)
-            - (select count(*)
-               from (select unnest(v_changed) union select unnest(v_recast) except select unnest(v_added)) as c),
+            - (select count(*) from (
+                select unnest(v_changed) union select unnest(v_recast) except select unnest(v_added)) as c),
         'rooms',     (select count(*) from event.rooms as r where r.event_id = v_event.event_id),
         'tracks',    (select count(*) from event.tracks as t where t.event_id = v_event.event_id),
         'speakers',  (select count(*) from event.speakers as p where p.event_id = v_event.event_id),

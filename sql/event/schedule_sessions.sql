@@ -74,8 +74,9 @@ begin
     if v_problem.problem is not null then
         perform event.refuse_schedule(v_problem.path, v_problem.problem,
             case when v_problem.problems = 2 then 'One more session has a problem. Nothing was changed.'
-                 when v_problem.problems > 2 then format('%s more sessions have problems. Nothing was changed.',
-                     v_problem.problems - 1) end);
+                 when v_problem.problems > 2
+                     then format('%s more sessions have problems. Nothing was changed.',
+                         v_problem.problems - 1) end);
     end if;
 end
 $$;
