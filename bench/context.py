@@ -1,4 +1,5 @@
-"""chat.context for one attendee, beside the plain SQL one would write first (context_plain.sql), and beside it tuned."""
+"""chat.context for one attendee, beside the plain SQL one would write first (context_plain.sql), and beside
+it tuned."""
 
 import json
 import random
@@ -10,8 +11,10 @@ from psycopg.types.string import TextLoader
 
 from stage import HERE, Figure, percentile, say
 
-FACETS = [("now_sessions", "session_id"), ("next60_sessions", "session_id"), ("sponsor_shortlist", "sponsor_id")]
-PLAIN = dict(re.findall(r"^-- :(\w+)\n(.*?)(?=^-- :|\Z)", (HERE / "context_plain.sql").read_text(), re.M | re.S))
+FACETS = [("now_sessions", "session_id"), ("next60_sessions", "session_id"),
+          ("sponsor_shortlist", "sponsor_id")]
+PLAIN = dict(re.findall(r"^-- :(\w+)\n(.*?)(?=^-- :|\Z)", (HERE / "context_plain.sql").read_text(),
+                        re.M | re.S))
 
 
 class Answer(NamedTuple):
@@ -38,7 +41,8 @@ def plain(connection, attendee):
         rows[name] = connection.execute(query, {**attendee, "near": near}).fetchall()
         if name == "next60_sessions" and rows[name]:
             near = rows[name][0][5]
-    return lambda: Answer(rows["event"][0][4].strftime("%Y-%m-%dT%H:%M"), [[str(row[0]) for row in rows[facet]] for facet, _ in FACETS])
+    return lambda: Answer(rows["event"][0][4].strftime("%Y-%m-%dT%H:%M"),
+                          [[str(row[0]) for row in rows[facet]] for facet, _ in FACETS])
 
 
 OURS = one_value("select chat.context(%(event_id)s, %(contractor_id)s)")
@@ -47,12 +51,14 @@ TUNED = one_value((HERE / "context_tuned.sql").read_text())
 
 def measure(stage, report, quick):
     count = 200 if quick else 2000
-    with stage.owner() as owner, stage.app(stage.token) as app, stage.app(stage.token) as other, stage.app(stage.token) as third:
+    with (stage.owner() as owner, stage.app(stage.token) as app, stage.app(stage.token) as other,
+          stage.app(stage.token) as third):
         for connection in (owner, app, other, third):
             # JSON stays text: what the client's parser costs is nobody's merit.
             connection.adapters.register_loader("jsonb", TextLoader)
             connection.execute("set time zone 'UTC'")
-        attendees = [row[0] for row in owner.execute("select contractor_id from contractor.contractors order by key")]
+        attendees = [row[0] for row in owner.execute(
+            "select contractor_id from contractor.contractors order by key")]
         askers = [(app, OURS), (other, plain), (third, TUNED), (owner, TUNED)]
 
         with stage.daemon():
@@ -66,7 +72,8 @@ def measure(stage, report, quick):
 
 
 def compare(stage, askers, attendees, count, state):
-    """Milliseconds until all facts are there, a list for each asker. They take turns at going first, and must name the same rows."""
+    """Milliseconds until all facts are there, a list for each asker. They take turns at going first, and
+    must name the same rows."""
     say(f"context, {state}: {count:,} attendees")
     draw = random.Random(1)
     taken = [[] for _ in askers]
@@ -82,7 +89,8 @@ def compare(stage, askers, attendees, count, state):
                 taken[asker].append((time.perf_counter() - before) * 1000)
         answers = [answer() for answer in answers]
         # At the turn of a minute the schedule itself moves on between two statements.
-        if len({answer.minute for answer in answers}) == 1 and any(answer.names != answers[0].names for answer in answers):
+        if (len({answer.minute for answer in answers}) == 1
+                and any(answer.names != answers[0].names for answer in answers)):
             raise SystemExit(f"context: not the same rows for attendee {attendee['contractor_id']}\n"
                              + "\n".join(str(answer.names) for answer in answers))
     return taken

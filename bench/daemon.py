@@ -31,7 +31,8 @@ def measure(stage, report, quick):
 
 
 def used(pid):
-    """Seconds of CPU, in user and kernel mode. To the nanosecond where the kernel keeps count; else by clock ticks."""
+    """Seconds of CPU, in user and kernel mode. To the nanosecond where the kernel keeps count; else by
+    clock ticks."""
     try:
         threads = list(Path(f"/proc/{pid}/task").iterdir())
         return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9

@@ -1,4 +1,5 @@
-"""Reads that began after a write was committed and do not show it (there must be none), and how soon the cache is back."""
+"""Reads that began after a write was committed and do not show it (there must be none), and how soon the
+cache is back."""
 
 import datetime
 import random
@@ -13,8 +14,10 @@ THREADS = 4
 # One statement, one snapshot: the rows of both reads, their "now", and whether they came from the cache.
 READ = """
 select now(), event.cache_is_exact(%(event)s, now()), coalesce(jsonb_object_agg(r.key, r.shown), '{}')
-from (select key, jsonb_agg(jsonb_build_array(facet, title, extract(epoch from starts)) order by facet) as shown
-      from (select 'now' as facet, s.session_id::text as key, s.session_title as title, s.session_start as starts
+from (select key, jsonb_agg(jsonb_build_array(facet, title, extract(epoch from starts)) order by facet)
+          as shown
+      from (select 'now' as facet, s.session_id::text as key, s.session_title as title,
+                s.session_start as starts
             from event.sessions_now(%(event)s) as s
             union all
             select 'next', s.session_id::text, s.session_title, s.session_start
@@ -25,8 +28,9 @@ from (select key, jsonb_agg(jsonb_build_array(facet, title, extract(epoch from s
 
 
 class Writer(threading.Thread):
-    """Changes sessions of its own and reads after each change, on another connection. Bursts of writes by all writers
-    at once, then a lull in which all read on until the cache is back: so reads meet every state there is."""
+    """Changes sessions of its own and reads after each change, on another connection. Bursts of writes by
+    all writers at once, then a lull in which all read on until the cache is back: so reads meet every
+    state there is."""
 
     def __init__(self, stage, number, share, barrier, lull):
         super().__init__(daemon=True)
@@ -40,7 +44,8 @@ class Writer(threading.Thread):
         try:
             with self.stage.owner() as self.write, self.stage.app(self.stage.token) as self.read:
                 self.tenant = self.write.execute(
-                    "select tenant_id from event.events where event_id = %s", [self.stage.event]).fetchone()[0]
+                    "select tenant_id from event.events where event_id = %s",
+                    [self.stage.event]).fetchone()[0]
                 bursts = random.Random(5)  # the same for all writers
                 while self.writes < self.share:
                     for _ in range(min(bursts.randint(1, 12), self.share - self.writes)):
@@ -57,12 +62,16 @@ class Writer(threading.Thread):
 
     def change(self):
         standing = [key for key, session in self.sessions.items() if session]
-        start = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0) + self.draw.randint(-5400, 5400) * SECOND
+        start = (datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+                 + self.draw.randint(-5400, 5400) * SECOND)
         title = f"Session {self.draw.random()}"
-        kind = self.draw.choice(["insert", "title", "time", "time", "cancel"]) if len(standing) > 8 else "insert"
+        kind = "insert"
+        if len(standing) > 8:
+            kind = self.draw.choice(["insert", "title", "time", "time", "cancel"])
         if kind == "insert":
             row = self.write.execute(
-                """insert into event.event_speakers (tenant_id, event_id, session_title, session_start, session_end)
+                """insert into event.event_speakers (
+                       tenant_id, event_id, session_title, session_start, session_end)
                    values (%s, %s, %s, %s, %s) returning session_id::text""",
                 [self.tenant, self.stage.event, title, start, start + HOUR]).fetchone()
             self.sessions[row[0]] = (title, start, start + HOUR)
@@ -70,14 +79,18 @@ class Writer(threading.Thread):
             key = self.draw.choice(standing)
             old = self.sessions[key]
             if kind == "title":
-                self.write.execute("update event.event_speakers set session_title = %s where session_id = %s", [title, key])
+                self.write.execute("update event.event_speakers set session_title = %s where session_id = %s",
+                                   [title, key])
                 self.sessions[key] = (title, old[1], old[2])
             elif kind == "time":
-                self.write.execute("update event.event_speakers set session_start = %s, session_end = %s where session_id = %s",
-                                   [start, start + HOUR, key])
+                self.write.execute(
+                    "update event.event_speakers set session_start = %s, session_end = %s "
+                    "where session_id = %s",
+                    [start, start + HOUR, key])
                 self.sessions[key] = (old[0], start, start + HOUR)
             else:
-                self.write.execute("update event.event_speakers set cancelled_at = now() where session_id = %s", [key])
+                self.write.execute(
+                    "update event.event_speakers set cancelled_at = now() where session_id = %s", [key])
                 self.sessions[key] = None
         self.writes += 1
 
@@ -109,7 +122,8 @@ def measure(stage, report, quick):
     ]:
         add(report, state, *interleave(stage, state, int(total * share), **options))
 
-    # A test that cannot fail proves nothing: without the marks that make reads exact, it must find stale ones.
+    # A test that cannot fail proves nothing: without the marks that make reads exact, it must find stale
+    # ones.
     with stage.owner() as owner:
         owner.execute("alter table event.event_speakers disable trigger user")
     writers, _ = interleave(stage, "control without dirty marks", 200, lull=0.2)
@@ -128,7 +142,8 @@ def measure(stage, report, quick):
 
 def add_back(report, state, back):
     p50, p99 = percentile(back, 0.5) * 1000, percentile(back, 0.99) * 1000
-    report.figures.append(Figure(f"cache back, {state}: p50, p99", f"{p50:.0f}, {p99:.0f} ms", "", "p99 < 150 ms", p99 < 150))
+    report.figures.append(Figure(f"cache back, {state}: p50, p99", f"{p50:.0f}, {p99:.0f} ms", "",
+                                 "p99 < 150 ms", p99 < 150))
 
 
 def shift(stage, sign):
@@ -145,7 +160,8 @@ def shift(stage, sign):
 
 
 def add(report, state, writers, kills, control=False):
-    stale, reads, cached, writes = (sum(getattr(w, name) for w in writers) for name in ("stale", "reads", "cached", "writes"))
+    stale, reads, cached, writes = (
+        sum(getattr(w, name) for w in writers) for name in ("stale", "reads", "cached", "writes"))
     peer = f"{writes:,} writes; {cached:,} reads cached" + (f"; {kills} kills" if kills else "")
     report.figures.append(Figure(f"stale reads, {state}", f"{stale:,} of {reads:,}", peer,
                                  "> 0" if control else "0", stale > 0 if control else stale == 0))
@@ -179,22 +195,28 @@ def interleave(stage, state, total, running=True, kill=False, lull=0.02):
 
 def clean(stage):
     with stage.owner() as owner:
-        owner.execute("delete from event.event_speakers where event_id = %s and source_key is null", [stage.event])
-        owner.execute("vacuum analyze event.event_speakers, event.dirty_marks, event.mv_sessions_now, event.mv_sessions_next_60")
+        owner.execute("delete from event.event_speakers where event_id = %s and source_key is null",
+                      [stage.event])
+        owner.execute(
+            "vacuum analyze event.event_speakers, event.dirty_marks, event.mv_sessions_now, "
+            "event.mv_sessions_next_60")
 
 
 def cache_back(stage, rounds, shortest, longest):
-    """Seconds from the commit of a write until reads of its event come from the cache again; pauses between the writes."""
+    """Seconds from the commit of a write until reads of its event come from the cache again; pauses between
+    the writes."""
     say(f"freshness, cache back: {rounds} writes, {shortest} to {longest} s apart")
     draw, taken = random.Random(3), []
     with stage.owner() as owner, stage.daemon():
         stage.wait_until_exact()
         sessions = [row[0] for row in owner.execute(
-            "select session_id from event.event_speakers where event_id = %s order by source_key", [stage.event])]
+            "select session_id from event.event_speakers where event_id = %s order by source_key",
+            [stage.event])]
         for _ in range(rounds):
             time.sleep(draw.uniform(shortest, longest))
-            owner.execute("update event.event_speakers set session_title = session_title || '.' where session_id = %s",
-                          [draw.choice(sessions)])
+            owner.execute(
+                "update event.event_speakers set session_title = session_title || '.' where session_id = %s",
+                [draw.choice(sessions)])
             committed = time.monotonic()
             while not owner.execute("select event.cache_is_exact(%s, now())", [stage.event]).fetchone()[0]:
                 time.sleep(0.001)

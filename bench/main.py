@@ -13,7 +13,8 @@ FIGURES = {"context": context, "freshness": freshness, "writers": writers, "daem
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="bench/run", description="Prints the figures we claim, each beside its peer or its aim.")
+    parser = argparse.ArgumentParser(
+        prog="bench/run", description="Prints the figures we claim, each beside its peer or its aim.")
     parser.add_argument("name", nargs="*", help=f"{', '.join(FIGURES)}; all without one")
     parser.add_argument("--quick", action="store_true", help="a tenth of the work, to see that it runs")
     options = parser.parse_args()

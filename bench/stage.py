@@ -1,4 +1,5 @@
-"""What every figure stands on: the database with its data, connections to it, a daemon, and the table of figures."""
+"""What every figure stands on: the database with its data, connections to it, a daemon, and the table of
+figures."""
 
 import os
 import signal
@@ -48,7 +49,8 @@ class Stage:
     """The bench database: made anew, filled, and dropped at the end."""
 
     def __init__(self):
-        url = subprocess.run([CONCIERGE, "dev", "url"], check=True, capture_output=True, text=True).stdout.strip()
+        url = subprocess.run([CONCIERGE, "dev", "url"], check=True, capture_output=True,
+                             text=True).stdout.strip()
         self.server = conninfo_to_dict(url)
         self.daemons = []
 
@@ -76,7 +78,8 @@ class Stage:
             server.execute(f"create role {APP} login")
             server.execute(f"create role {WORKER} login")
         say("concierge migrate")
-        done = subprocess.run([CONCIERGE, "migrate", "--database", self.conninfo()], capture_output=True, text=True)
+        done = subprocess.run([CONCIERGE, "migrate", "--database", self.conninfo()],
+                              capture_output=True, text=True)
         if done.returncode:
             sys.exit(f"concierge migrate failed:\n{done.stdout}{done.stderr}")
         # What is measured is the daemon, not its safety net.
@@ -88,8 +91,10 @@ class Stage:
                 owner.execute((HERE / "data.sql").read_text())
             owner.execute("vacuum analyze")
             owner.execute("call event.refresh()")
-            self.token = owner.execute("select access.issue_token('bench-0', 'app', '10 hours')").fetchone()[0]
-            self.event = owner.execute("select event_id from event.events where slug = 'bench-0'").fetchone()[0]
+            self.token = owner.execute(
+                "select access.issue_token('bench-0', 'app', '10 hours')").fetchone()[0]
+            self.event = owner.execute(
+                "select event_id from event.events where slug = 'bench-0'").fetchone()[0]
         return self
 
     def __exit__(self, *_):
@@ -162,12 +167,14 @@ def program(name):
 
 
 def machine():
-    """The facts that make a figure comparable: how many cores, how fast a commit can be, how busy it is already."""
+    """The facts that make a figure comparable: how many cores, how fast a commit can be, how busy it is
+    already."""
     with psycopg.connect(Stage().conninfo(dbname="postgres")) as server:
         version = server.execute("show server_version").fetchone()[0].split()[0]
         buffers = server.execute("show shared_buffers").fetchone()[0]
         fsync = server.execute("show fsync").fetchone()[0]
-    return (f"{os.cpu_count()} cores, {sync_rate():,.0f} fdatasync/s, load {os.getloadavg()[0]:.1f} at the start; "
+    return (f"{os.cpu_count()} cores, {sync_rate():,.0f} fdatasync/s, "
+            f"load {os.getloadavg()[0]:.1f} at the start; "
             f"PostgreSQL {version}, fsync {fsync}, shared_buffers {buffers}")
 
 

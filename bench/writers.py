@@ -10,9 +10,12 @@ TABLE = "event.event_speakers"
 
 
 def variants(owner):
-    """What is on during a run: the user triggers, and the daemon. Foreign keys stay, they are nobody's addition."""
+    """What is on during a run: the user triggers, and the daemon. Foreign keys stay, they are nobody's
+    addition."""
     names = [row[0] for row in owner.execute(
-        "select tgname from pg_trigger where tgrelid = %s::regclass and not tgisinternal and tgtype & 4 > 0 order by tgname", [TABLE])]
+        "select tgname from pg_trigger "
+        "where tgrelid = %s::regclass and not tgisinternal and tgtype & 4 > 0 order by tgname",
+        [TABLE])]
     chosen = {"all triggers": ("enable trigger user", True), "no triggers": ("disable trigger user", True)}
     # One kind alone says more only where there are several.
     for name in names if len(names) > 1 else []:
@@ -26,7 +29,8 @@ def measure(stage, report, quick):
     rounds, seconds = (1, 2) if quick else (3, 5)
     daemon = stage.daemon()
     with stage.owner() as owner:
-        tenant = owner.execute("select tenant_id from event.events where event_id = %s", [stage.event]).fetchone()[0]
+        tenant = owner.execute("select tenant_id from event.events where event_id = %s",
+                               [stage.event]).fetchone()[0]
         chosen = variants(owner)
         for connections in (16, 64):
             rates = {name: [] for name in chosen}
@@ -47,7 +51,8 @@ def measure(stage, report, quick):
 
 
 def start_over(owner):
-    """Every run begins with the same rows; what earlier runs left in the audit trail and of marks stays, as it would."""
+    """Every run begins with the same rows; what earlier runs left in the audit trail and of marks stays,
+    as it would."""
     owner.execute(f"alter table {TABLE} disable trigger user")
     owner.execute(f"delete from {TABLE} where source_key is null")
     owner.execute(f"alter table {TABLE} enable trigger user")
@@ -58,8 +63,9 @@ def start_over(owner):
 
 def insert(stage, tenant, connections, seconds):
     done = subprocess.run(
-        [program("pgbench"), "--no-vacuum", "--protocol=prepared", f"--file={HERE / 'writers.sql'}", f"--client={connections}",
-         "--jobs=2", f"--time={seconds}", f"--define=tenant={tenant}", f"--define=event={stage.event}", stage.conninfo()],
+        [program("pgbench"), "--no-vacuum", "--protocol=prepared", f"--file={HERE / 'writers.sql'}",
+         f"--client={connections}", "--jobs=2", f"--time={seconds}",
+         f"--define=tenant={tenant}", f"--define=event={stage.event}", stage.conninfo()],
         capture_output=True, text=True)
     found = re.search(r"^tps = ([\d.]+)", done.stdout, re.M)
     if done.returncode or not found:
@@ -68,7 +74,8 @@ def insert(stage, tenant, connections, seconds):
 
 
 def marked(owner):
-    """How many dirty marks were ever written: that a run measured what its name says is not taken on trust."""
+    """How many dirty marks were ever written: that a run measured what its name says is not taken
+    on trust."""
     owner.execute("select pg_stat_force_next_flush()")
     return owner.execute("select pg_stat_get_tuples_inserted('event.dirty_marks'::regclass)").fetchone()[0]
 
@@ -86,5 +93,6 @@ def add(report, connections, rates):
             continue
         share = rate / free * 100
         aimed = name == "all triggers"
-        report.figures.append(Figure(f"inserts, {connections} connections: {name}", f"{rate:,.0f}/s = {share:.0f} %",
-                                     f"{free:,.0f}/s without triggers", ">= 80 %" if aimed else "", share >= 80 if aimed else None))
+        report.figures.append(Figure(
+            f"inserts, {connections} connections: {name}", f"{rate:,.0f}/s = {share:.0f} %",
+            f"{free:,.0f}/s without triggers", ">= 80 %" if aimed else "", share >= 80 if aimed else None))

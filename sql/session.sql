@@ -1,4 +1,5 @@
--- Runs first in every transaction that applies sql/: objects belong to the owner, and names resolve to nothing by chance.
+-- Runs first in every transaction that applies sql/: objects belong to the owner, and names resolve to
+-- nothing by chance.
 set local role concierge_owner;
 set local search_path = pg_catalog, pg_temp;
 set local check_function_bodies = on;

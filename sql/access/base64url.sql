@@ -1,5 +1,6 @@
--- JSON web tokens use the URL alphabet without padding (RFC 7515, section 2). Not strict and without a pinned path, so that
--- they are inlined: a token is checked in every query, and as calls these cost more than the signature.
+-- JSON web tokens use the URL alphabet without padding (RFC 7515, section 2). Not strict and without a
+-- pinned path, so that they are inlined: a token is checked in every query, and as calls these cost more
+-- than the signature.
 create or replace function access.base64url_decode(encoded text)
     returns bytea
     language sql immutable parallel safe
@@ -12,5 +13,6 @@ create or replace function access.base64url_encode(bytes bytea)
     language sql immutable parallel safe
 return rtrim(translate(encode(bytes, 'base64'), E'+/\n', '-_'), '=');
 
-comment on function access.base64url_encode(bytea) is 'base64url text of the bytes, without padding (RFC 7515).';
+comment on function access.base64url_encode(bytea) is
+    'base64url text of the bytes, without padding (RFC 7515).';
 -- Granted to nobody: token_identity and issue_token use them as the owner.

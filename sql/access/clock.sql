@@ -1,5 +1,6 @@
--- One clock for every "now" the product speaks of. Golden traces replay a conference day by setting concierge.clock;
--- the setting counts only in a session whose login may administer, because anyone can set a parameter.
+-- One clock for every "now" the product speaks of. Golden traces replay a conference day by setting
+-- concierge.clock; the setting counts only in a session whose login may administer, because anyone can
+-- set a parameter.
 create or replace function access.clock()
     returns timestamptz
     language sql stable parallel safe
@@ -10,6 +11,7 @@ return case
 end;
 
 comment on function access.clock() is
-    'The present: now(), unless the session''s login is a member of concierge_admin and has set concierge.clock.';
+    'The present: now(), unless the session''s login is a member of concierge_admin and
+has set concierge.clock.';
 
 grant execute on function access.clock() to concierge_app, concierge_worker, concierge_admin;

@@ -1,10 +1,12 @@
--- An app that speaks for its attendees has role service; who may do everything in a tenant has role organizer.
+-- An app that speaks for its attendees has role service; who may do everything in a tenant
+-- has role organizer.
 create or replace function access.has_role(variadic wanted text[])
     returns boolean
     language sql stable parallel safe
 return (access.me()).roles && wanted;
 
-comment on function access.has_role(text[]) is 'Whether the signed-in person has one of the roles. Errors: QC401, QC402, QC403.';
+comment on function access.has_role(text[]) is
+    'Whether the signed-in person has one of the roles. Errors: QC401, QC402, QC403.';
 
 grant execute on function access.has_role(text[]) to concierge_app, concierge_admin;
 
@@ -21,6 +23,7 @@ begin
 end
 $$;
 
-comment on function access.require_role(text[]) is 'Refuses (QC405) unless the signed-in person has one of the roles.';
+comment on function access.require_role(text[]) is
+    'Refuses (QC405) unless the signed-in person has one of the roles.';
 
 grant execute on function access.require_role(text[]) to concierge_app, concierge_admin;

@@ -5,8 +5,8 @@
 --     … write, build v_answer …
 --     return access.remember('create_action_item', idempotency_key, v_answer);
 --
--- recall inserts the key first: a second call with it waits on the unique index until the first commits or rolls back,
--- so two concurrent calls cannot both find nothing.
+-- recall inserts the key first: a second call with it waits on the unique index until the first commits or
+-- rolls back, so two concurrent calls cannot both find nothing.
 create or replace function access.recall(operation text, key text, request jsonb)
     returns jsonb
     language plpgsql volatile security definer
@@ -42,8 +42,8 @@ end
 $$;
 
 comment on function access.recall(text, text, jsonb) is
-    'The first answer to this key, or null when this call is the first. Errors: 22004 no key, 23514 a key too long,
-QC409 the key was used with other arguments.';
+    'The first answer to this key, or null when this call is the first.
+Errors: 22004 no key, 23514 a key too long, QC409 the key was used with other arguments.';
 
 create or replace function access.remember(operation text, key text, response jsonb)
     returns jsonb

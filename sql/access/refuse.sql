@@ -1,6 +1,8 @@
--- One sentence a code: what several functions refuse is refused in the same words everywhere. Never immutable: the planner
--- would run a refusal with constant words ahead of the branch it stands in.
-create or replace function access.refuse(code text, sentence text, hint text default null, detail text default null)
+-- One sentence a code: what several functions refuse is refused in the same words everywhere. Never
+-- immutable: the planner would run a refusal with constant words ahead of the branch it stands in.
+create or replace function access.refuse(
+    code text, sentence text, hint text default null, detail text default null
+)
     returns void
     language plpgsql stable parallel safe
     set search_path = pg_catalog, pg_temp
@@ -21,6 +23,8 @@ end
 $$;
 
 comment on function access.refuse(text, text, text, text) is
-    'Raises an error: SQLSTATE, sentence, and where there is one a hint and a detail. Codes are listed in docs/errors.md.';
+    'Raises an error: SQLSTATE, sentence, and where there is one a hint and a detail. Codes are
+listed in docs/errors.md.';
 
-grant execute on function access.refuse(text, text, text, text) to concierge_app, concierge_worker, concierge_admin;
+grant execute on function access.refuse(text, text, text, text)
+    to concierge_app, concierge_worker, concierge_admin;

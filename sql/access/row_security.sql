@@ -6,7 +6,8 @@ drop policy if exists "operators see all" on access.tenants;
 create policy "operators see all" on access.tenants for select to concierge_admin using (true);
 
 drop policy if exists "people see themselves, organizers everyone of their tenant" on access.people;
-create policy "people see themselves, organizers everyone of their tenant" on access.people for select to concierge_app
+create policy "people see themselves, organizers everyone of their tenant" on access.people
+    for select to concierge_app
     using (tenant_id = (select access.tenant_id())
         and (person_id = (select access.person_id()) or (select access.has_role('organizer', 'service'))));
 drop policy if exists "operators see all" on access.people;

@@ -23,6 +23,7 @@ create or replace function access.whoami()
     language sql stable
 return to_jsonb(access.me());
 
-comment on function access.whoami() is 'Who is signed in: {tenant_id, person_id, subject, roles, expires_at}. Errors: QC401, QC402, QC403.';
+comment on function access.whoami() is
+    'Who is signed in: {tenant_id, person_id, subject, roles, expires_at}. Errors: QC401, QC402, QC403.';
 
 grant execute on function access.whoami() to concierge_app, concierge_admin;

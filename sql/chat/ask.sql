@@ -9,7 +9,8 @@ declare
     v_reply   record;
 begin
     if nullif(btrim(question), '') is null then
-        perform access.refuse('22004', 'a question is required', 'Ask, for example, ''What should I see next?''.');
+        perform access.refuse('22004', 'a question is required',
+            'Ask, for example, ''What should I see next?''.');
     elsif length(question) > 4000 then
         perform access.refuse('QC208', 'a question has at most 4000 characters', 'Shorten it.');
     end if;
@@ -22,8 +23,9 @@ end
 $$;
 
 comment on function chat.ask(text, uuid, uuid) is
-    'Answers a contractor''s question about an event from chat.context alone: {intent, answer, citations: [{n, kind, id, title, line, url}],
-provider, clock}. Intents: now, next, sponsors, action_items; anything else gets an honest "nothing on that". Errors: 22004 null or empty,
-QC201 event, QC202 contractor, QC208 too long, QC405 someone else''s.';
+    'Answers a contractor''s question about an event from chat.context alone: {intent, answer, citations:
+[{n, kind, id, title, line, url}], provider, clock}. Intents: now, next, sponsors, action_items; anything else
+gets an honest "nothing on that".
+Errors: 22004 null or empty, QC201 event, QC202 contractor, QC208 too long, QC405 someone else''s.';
 
 grant execute on function chat.ask(text, uuid, uuid) to concierge_app;

@@ -1,11 +1,12 @@
--- Understanding without a model: patterns in a table, the highest sum wins, and the order of the values below breaks ties, so
--- that the same message is always understood the same way.
+-- Understanding without a model: patterns in a table, the highest sum wins, and the order of the values below
+-- breaks ties, so that the same message is always understood the same way.
 create or replace function chat.normalize(message text)
     returns text
     language sql immutable parallel safe
 return extensions.unaccent('extensions.unaccent', lower(btrim(normalize(message, nfkc))));
 
-comment on function chat.normalize(text) is 'A message as patterns read it: lower case, no accents, compatibility forms folded.';
+comment on function chat.normalize(text) is
+    'A message as patterns read it: lower case, no accents, compatibility forms folded.';
 
 create or replace function chat.best_pattern(message text, facet text)
     returns text
@@ -21,7 +22,8 @@ begin atomic
     limit 1;
 end;
 
-comment on function chat.best_pattern(text, text) is 'The class or intent whose patterns weigh most in a message; null when none matches.';
+comment on function chat.best_pattern(text, text) is
+    'The class or intent whose patterns weigh most in a message; null when none matches.';
 
 create or replace function chat.classify(message text)
     returns text
@@ -31,14 +33,16 @@ return case
     else coalesce(chat.best_pattern(message, 'class'), 'information')
 end;
 
-comment on function chat.classify(text) is 'What a message is: question, request, small_talk or else information; null when empty.';
+comment on function chat.classify(text) is
+    'What a message is: question, request, small_talk or else information; null when empty.';
 
 create or replace function chat.intent(message text)
     returns text
     language sql stable
 return coalesce(chat.best_pattern(message, 'intent'), 'unknown');
 
-comment on function chat.intent(text) is 'What a question is about: now, next, sponsors, action_items, or unknown.';
+comment on function chat.intent(text) is
+    'What a question is about: now, next, sponsors, action_items, or unknown.';
 
 -- What is left of a question when the words that only say what kind of question it is are gone.
 create or replace function chat.topic(message text)
@@ -54,12 +58,14 @@ begin atomic
         join (select row_number() over (order by q.pattern_id) as n, q.pattern
               from chat.message_patterns as q where q.facet = 'intent') as p on p.n = s.n + 1
     )
-    select nullif(btrim(regexp_replace(regexp_replace((select s.text from stripped as s order by s.n desc limit 1),
+    select nullif(btrim(regexp_replace(regexp_replace(
+        (select s.text from stripped as s order by s.n desc limit 1),
         '\m(what|when|where|who|whom|which|why|how|should|would|could|can|i|me|my|is|are|there|any|anything|about|at|in|on|the|a|an|to|for|visit|go|find|do|have|with|of|good|best|hour|today|tomorrow|morning|afternoon|expo|show|right|one|some|please|tell|something|help|want|need|get|worth|time|was|soll|ich|mir|fur|que|quoi|dois|je|puedo|debo|hay|para|mi)\M',
         ' ', 'g'), '[^[:alnum:]]+', ' ', 'g')), '');
 end;
 
-comment on function chat.topic(text) is 'The subject a question names, without its question and intent words; null when it names none.';
+comment on function chat.topic(text) is
+    'The subject a question names, without its question and intent words; null when it names none.';
 
 grant execute on function chat.normalize(text)          to concierge_app;
 grant execute on function chat.best_pattern(text, text) to concierge_app;

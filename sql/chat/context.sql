@@ -1,5 +1,6 @@
--- Everything an answer may be drawn from, as one JSON value: what is not in here, no answerer, offline or model, can say.
--- At most 12 items a facet. Order and content follow from the tables, the clock and the question alone.
+-- Everything an answer may be drawn from, as one JSON value: what is not in here, no answerer, offline
+-- or model, can say. At most 12 items a facet. Order and content follow from the tables, the clock and
+-- the question alone.
 create or replace function chat.context(event_id uuid, contractor_id uuid, question text default null)
     returns jsonb
     language plpgsql stable
@@ -10,7 +11,8 @@ declare
     v_contractor contractor.contractors := contractor.require(contractor_id);
     v_event      event.events           := event.require(event_id);
     v_features   contractor.feature_set := contractor.features_of(v_contractor);
-    v_topic      extensions.vector      := model.embed_offline(case when question is not null then chat.topic(question) end);
+    v_topic      extensions.vector      := model.embed_offline(
+        case when question is not null then chat.topic(question) end);
     v_now        json;
     v_next       json;
 begin
@@ -18,8 +20,9 @@ begin
         json_agg(r.item order by r.place) filter (where r.timeframe = 'next')
     into v_now, v_next
     from (
-        select s.timeframe, s.place, json_build_object('session_id', s.session_id, 'session_title', s.session_title,
-            'session_start', s.session_start, 'session_end', s.session_end, 'room', s.room, 'room_zone', s.room_zone, 'track', s.track,
+        select s.timeframe, s.place, json_build_object('session_id', s.session_id,
+            'session_title', s.session_title, 'session_start', s.session_start, 'session_end', s.session_end,
+            'room', s.room, 'room_zone', s.room_zone, 'track', s.track,
             'speakers', s.speakers, 'url', s.url, 'score', s.score, 'why', s.why) as item
         from event.rank_sessions(v_event.event_id, v_features, 12, '{now,next}', v_topic) as s
     ) as r;
@@ -31,7 +34,8 @@ begin
             'name', v_contractor.name,
             'features', to_jsonb(v_features) - 'embedding',
             'action_items', (
-                select coalesce(json_agg(i order by i.due_at nulls last, i.created_at, i.action_item_id), '[]')
+                select coalesce(json_agg(i order by i.due_at nulls last, i.created_at, i.action_item_id),
+                    '[]')
                 from (
                     select a.action_item_id, a.title, a.details, a.due_at, a.status, a.created_at
                     from contractor.contractor_action_items as a
@@ -46,18 +50,21 @@ begin
             'title', v_event.title,
             'time_zone', v_event.time_zone,
             'clock', access.clock(),
-            'status', event.status_at(v_event.starts_at, v_event.ends_at, v_event.follow_up_days, access.clock()),
+            'status', event.status_at(v_event.starts_at, v_event.ends_at, v_event.follow_up_days,
+                access.clock()),
             'now_sessions', coalesce(v_now, '[]'),
             'next60_sessions', coalesce(v_next, '[]'),
             'sponsor_shortlist', (
                 select coalesce(json_agg(s order by s.score desc, s.name, s.sponsor_id), '[]')
-                from event.rank_sponsors(v_event.event_id, v_features, 12, v_next #>> '{0,room_zone}', v_topic) as s)))::jsonb;
+                from event.rank_sponsors(v_event.event_id, v_features, 12, v_next #>> '{0,room_zone}',
+                    v_topic) as s)))::jsonb;
 end
 $$;
 
 comment on function chat.context(uuid, uuid, text) is
-    'The ConciergeContext: {contractor{id, name, features, action_items}, general{top_docs}, event{id, slug, title, time_zone, clock, status,
-now_sessions, next60_sessions, sponsor_shortlist}}, at most 12 items a facet, sessions and sponsors best first with score and why. The
-question, when given, brings what it names forward. Errors: 22004 null, QC201 event, QC202 contractor, QC405 someone else''s.';
+    'The ConciergeContext: {contractor{id, name, features, action_items}, general{top_docs}, event{id, slug,
+title, time_zone, clock, status, now_sessions, next60_sessions, sponsor_shortlist}}, at most 12 items a facet,
+sessions and sponsors best first with score and why. The question, when given, brings what it names forward.
+Errors: 22004 null, QC201 event, QC202 contractor, QC405 someone else''s.';
 
 grant execute on function chat.context(uuid, uuid, text) to concierge_app;

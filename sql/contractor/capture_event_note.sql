@@ -1,5 +1,5 @@
--- Only information is kept: a question or a request stored as a note would be lost as a question or a request. The message is
--- classed here, from its text, whatever the caller believes it to be.
+-- Only information is kept: a question or a request stored as a note would be lost as a question or a
+-- request. The message is classed here, from its text, whatever the caller believes it to be.
 create or replace function contractor.capture_event_note(
     contractor_id uuid, event_id uuid, message text, idempotency_key text, session_id uuid default null
 )
@@ -23,7 +23,8 @@ begin
     if v_class is null then
         perform access.refuse('22004', 'a note needs a message', 'Pass the text to be kept.');
     elsif v_class <> 'information' then
-        perform access.refuse('QC411', format('only information is kept as a note; this is %s', case v_class when 'small_talk' then 'small talk' else 'a ' || v_class end),
+        perform access.refuse('QC411', format('only information is kept as a note; this is %s',
+                case v_class when 'small_talk' then 'small talk' else 'a ' || v_class end),
             case v_class when 'question' then 'Ask it with chat.ask.'
                          when 'request'  then 'Create an action item or schedule a follow-up.'
                          else 'There is nothing in it to keep.' end);
@@ -32,11 +33,14 @@ begin
         select from event.event_speakers as s
         where s.session_id = capture_event_note.session_id and s.event_id = v_event.event_id
     ) then
-        perform access.refuse('QC206', format('there is no session %s at "%s"', session_id, v_event.slug), 'Sessions are listed in event.event_speakers.');
+        perform access.refuse('QC206', format('there is no session %s at "%s"', session_id, v_event.slug),
+            'Sessions are listed in event.event_speakers.');
     end if;
 
-    insert into contractor.event_notes (tenant_id, contractor_id, event_id, session_id, body, created_by, created_at)
-    values (v_contractor.tenant_id, v_contractor.contractor_id, v_event.event_id, capture_event_note.session_id,
+    insert into contractor.event_notes (
+        tenant_id, contractor_id, event_id, session_id, body, created_by, created_at)
+    values (v_contractor.tenant_id, v_contractor.contractor_id, v_event.event_id,
+        capture_event_note.session_id,
         btrim(capture_event_note.message), access.person_id(), access.clock())
     returning * into v_note;
     return access.remember('capture_event_note', idempotency_key, to_jsonb(v_note));
@@ -44,7 +48,8 @@ end
 $$;
 
 comment on function contractor.capture_event_note(uuid, uuid, text, text, uuid) is
-    'Keeps a message that chat.classify calls information, for a contractor at an event; returns the row as JSON. Errors: 22004 null contractor,
-event, message or key, QC201 event, QC202 contractor, QC206 session, QC405 someone else''s, QC409 key reused, QC411 not information.';
+    'Keeps a message that chat.classify calls information, for a contractor at an event; returns the row as
+JSON. Errors: 22004 null contractor, event, message or key, QC201 event, QC202 contractor, QC206 session,
+QC405 someone else''s, QC409 key reused, QC411 not information.';
 
 grant execute on function contractor.capture_event_note(uuid, uuid, text, text, uuid) to concierge_app;

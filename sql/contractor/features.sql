@@ -8,7 +8,9 @@ return case
     when team_size > 50  then 'large'
 end;
 
-comment on function contractor.segment(int) is 'A team size as the word sessions use for their audience: 1 solo, to 10 small, to 50 medium, above large.';
+comment on function contractor.segment(int) is
+    'A team size as the word sessions use for their audience: 1 solo, to 10 small, to 50
+medium, above large.';
 
 -- From the row at hand, so that a query over many contractors needs no look-up for each.
 create or replace function contractor.features_of(contractor contractor.contractors)
@@ -18,10 +20,12 @@ return row((contractor).goal, (contractor).role, (contractor).revenue_band, (con
     contractor.segment((contractor).team_size), (contractor).region, (contractor).tech_stack,
     (contractor).preferred_tracks, (contractor).embedding)::contractor.feature_set;
 
-comment on function contractor.features_of(contractor.contractors) is 'The features of a contractor''s row, as match_score reads them.';
+comment on function contractor.features_of(contractor.contractors) is
+    'The features of a contractor''s row, as match_score reads them.';
 
--- Attendees ask and act for themselves; an organizer, or an app's service account, for anyone of the tenant. Definer, so that
--- the token is checked once: tenant and person are compared here, policies would ask for each again.
+-- Attendees ask and act for themselves; an organizer, or an app's service account, for anyone of the
+-- tenant. Definer, so that the token is checked once: tenant and person are compared here, policies would
+-- ask for each again.
 create or replace function contractor.require(contractor_id uuid)
     returns contractor.contractors
     language plpgsql stable security definer
@@ -32,21 +36,27 @@ declare
     v_contractor contractor.contractors;
 begin
     if contractor_id is null then
-        perform access.refuse('22004', 'a contractor is required', 'Pass contractor_id, for example contractor.contractor_id(''key'').');
+        perform access.refuse('22004', 'a contractor is required',
+            'Pass contractor_id, for example contractor.contractor_id(''key'').');
     end if;
     select c.* into v_contractor from contractor.contractors as c
     where c.contractor_id = require.contractor_id and c.tenant_id = v_me.tenant_id;
     if v_contractor.contractor_id is null then
-        perform access.refuse('QC202', format('there is no contractor %s', contractor_id), 'Contractors are listed in contractor.contractors.');
-    elsif v_contractor.person_id is distinct from v_me.person_id and not v_me.roles && '{organizer,service}' then
-        perform access.refuse('QC405', 'this is another contractor''s', 'Sign in as that contractor, or as an organizer or service.');
+        perform access.refuse('QC202', format('there is no contractor %s', contractor_id),
+            'Contractors are listed in contractor.contractors.');
+    elsif v_contractor.person_id is distinct from v_me.person_id
+        and not v_me.roles && '{organizer,service}'
+    then
+        perform access.refuse('QC405', 'this is another contractor''s',
+            'Sign in as that contractor, or as an organizer or service.');
     end if;
     return v_contractor;
 end
 $$;
 
 comment on function contractor.require(uuid) is
-    'The contractor, if the signed-in person may ask and act for them. Errors: 22004 null, QC202 unknown contractor, QC405 someone else''s.';
+    'The contractor, if the signed-in person may ask and act for them.
+Errors: 22004 null, QC202 unknown contractor, QC405 someone else''s.';
 
 create or replace function contractor.contractor_id(key text)
     returns uuid
@@ -59,13 +69,15 @@ declare
         where c.key = contractor_id.key and c.tenant_id = (select access.tenant_id()));
 begin
     if v_contractor_id is null then
-        perform access.refuse('QC202', format('there is no contractor "%s"', key), 'Contractors are listed in contractor.contractors.');
+        perform access.refuse('QC202', format('there is no contractor "%s"', key),
+            'Contractors are listed in contractor.contractors.');
     end if;
     return v_contractor_id;
 end
 $$;
 
-comment on function contractor.contractor_id(text) is 'The id of the contractor with this key. Errors: QC202 unknown contractor.';
+comment on function contractor.contractor_id(text) is
+    'The id of the contractor with this key. Errors: QC202 unknown contractor.';
 
 create or replace function contractor.contractor_features(contractor_id uuid)
     returns contractor.feature_set
@@ -83,8 +95,8 @@ create or replace function contractor.features(contractor_id uuid)
 return to_jsonb(contractor.contractor_features(contractor_id)) - 'embedding';
 
 comment on function contractor.features(uuid) is
-    '{goal, role, revenue_band, team_size, segment, region, tech_stack, preferred_tracks}. Errors: 22004 null, QC202 unknown contractor,
-QC405 someone else''s.';
+    '{goal, role, revenue_band, team_size, segment, region, tech_stack, preferred_tracks}.
+Errors: 22004 null, QC202 unknown contractor, QC405 someone else''s.';
 
 grant execute on function contractor.segment(int)                               to concierge_app;
 grant execute on function contractor.features_of(contractor.contractors)        to concierge_app;

@@ -9,6 +9,7 @@ begin atomic
     where c.person_id = (select access.person_id());
 end;
 
-comment on function contractor.own_ids() is 'The contractors the signed-in person is. Errors: QC401, QC402, QC403.';
+comment on function contractor.own_ids() is
+    'The contractors the signed-in person is. Errors: QC401, QC402, QC403.';
 
 grant execute on function contractor.own_ids() to concierge_app;

@@ -21,18 +21,22 @@ begin
     end if;
 
     if nullif(btrim(message), '') is null or execute_at is null then
-        perform access.refuse('22004', 'a follow-up needs a message and a time', 'Pass message and execute_at.');
+        perform access.refuse('22004', 'a follow-up needs a message and a time',
+            'Pass message and execute_at.');
     elsif execute_at <= access.clock() or execute_at = 'infinity' then
-        perform access.refuse('QC210', format('a follow-up cannot be delivered at %s', execute_at), 'Pass a time to come.');
+        perform access.refuse('QC210', format('a follow-up cannot be delivered at %s', execute_at),
+            'Pass a time to come.');
     end if;
 
-    insert into contractor.follow_ups as f (tenant_id, contractor_id, event_id, message, execute_at, created_by, created_at)
-    values (v_contractor.tenant_id, v_contractor.contractor_id, v_event.event_id, btrim(schedule_followup.message),
-        schedule_followup.execute_at, access.person_id(), access.clock())
+    insert into contractor.follow_ups as f (
+        tenant_id, contractor_id, event_id, message, execute_at, created_by, created_at)
+    values (v_contractor.tenant_id, v_contractor.contractor_id, v_event.event_id,
+        btrim(schedule_followup.message), schedule_followup.execute_at, access.person_id(), access.clock())
     returning f.* into v_follow_up;
 
     update contractor.follow_ups as f
-    set job_id = queue.enqueue('deliver', jsonb_build_object('channel', 'inbox', 'follow_up_id', v_follow_up.follow_up_id),
+    set job_id = queue.enqueue('deliver',
+        jsonb_build_object('channel', 'inbox', 'follow_up_id', v_follow_up.follow_up_id),
         continuation => 'contractor.followup_delivered', run_at => v_follow_up.execute_at,
         key => 'follow_up:' || v_follow_up.follow_up_id, tenant_id => v_contractor.tenant_id)
     where f.follow_up_id = v_follow_up.follow_up_id
@@ -42,12 +46,14 @@ end
 $$;
 
 comment on function contractor.schedule_followup(uuid, uuid, text, timestamptz, text) is
-    'Has a message delivered to a contractor''s inbox at a time to come; returns the row as JSON. Errors: 22004 null contractor, event, message,
-time or key, QC201 event, QC202 contractor, QC210 a time past, QC405 someone else''s, QC409 key reused, 23514 message too long.';
+    'Has a message delivered to a contractor''s inbox at a time to come; returns the row as JSON.
+Errors: 22004 null contractor, event, message, time or key, QC201 event, QC202 contractor, QC210 a time past,
+QC405 someone else''s, QC409 key reused, 23514 message too long.';
 
 grant execute on function contractor.schedule_followup(uuid, uuid, text, timestamptz, text) to concierge_app;
 
--- The continuation: runs in the transaction that finishes the job, so a follow-up is delivered once, whatever crashes.
+-- The continuation: runs in the transaction that finishes the job, so a follow-up is delivered
+-- once, whatever crashes.
 create or replace function contractor.followup_delivered(job_id bigint, result jsonb)
     returns void
     language sql volatile security definer
@@ -58,5 +64,6 @@ begin atomic
     where f.job_id = followup_delivered.job_id and f.status = 'scheduled';
 end;
 
-comment on function contractor.followup_delivered(bigint, jsonb) is 'Continuation of the job of a follow-up: it is now in the contractor''s inbox.';
+comment on function contractor.followup_delivered(bigint, jsonb) is
+    'Continuation of the job of a follow-up: it is now in the contractor''s inbox.';
 -- Granted to nobody: queue.finish calls it.

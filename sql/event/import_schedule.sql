@@ -1,10 +1,14 @@
--- A schedule file is the whole truth about an event's imported sessions: what it has is added or updated, what it no longer
--- has is cancelled. Read and checked entirely before anything is written, and written in the caller's transaction.
-create or replace function event.import_schedule(document text, event_slug text default null, time_zone text default null)
+-- A schedule file is the whole truth about an event's imported sessions: what it has is added or updated,
+-- what it no longer has is cancelled. Read and checked entirely before anything is written, and written in
+-- the caller's transaction.
+create or replace function event.import_schedule(
+    document text, event_slug text default null, time_zone text default null
+)
     returns jsonb
     language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
-    -- The planner takes a nested document for millions of rows; compiling for them takes longer than reading it.
+    -- The planner takes a nested document for millions of rows; compiling for them takes longer
+    -- than reading it.
     set jit = off
 as $$
 declare
@@ -27,7 +31,8 @@ begin
 
     v_slug := event.slug_of(coalesce(event_slug, v_header.slug));
     if v_slug is null then
-        perform access.refuse('QC205', 'the schedule does not name its event', 'Pass event_slug (--event), a short name such as ''my-conference-2027''.');
+        perform access.refuse('QC205', 'the schedule does not name its event',
+            'Pass event_slug (--event), a short name such as ''my-conference-2027''.');
     end if;
 
     v_zone := event.schedule_zone(time_zone, v_header, v_items);
@@ -49,10 +54,11 @@ end
 $$;
 
 comment on function event.import_schedule(text, text, text) is
-    'Imports a schedule (frab or pretalx JSON, Pentabarf or frab XML) for the signed-in organizer''s tenant. Returns {event_id, event,
-format, time_zone, time_zone_from, sessions, added, changed, cancelled, unchanged, rooms, tracks, speakers, days}.
-event_slug and time_zone overrule the file. Errors: QC401-QC403 token, QC405 not an organizer, 22004 null, QC203 unknown time zone,
-QC204 malformed, with line or path, QC205 no schedule, or no name for the event.';
+    'Imports a schedule (frab or pretalx JSON, Pentabarf or frab XML) for the signed-in organizer''s tenant.
+Returns {event_id, event, format, time_zone, time_zone_from, sessions, added, changed, cancelled, unchanged,
+rooms, tracks, speakers, days}. event_slug and time_zone overrule the file.
+Errors: QC401-QC403 token, QC405 not an organizer, 22004 null, QC203 unknown time zone, QC204 malformed, with
+line or path, QC205 no schedule, or no name for the event.';
 
 grant execute on function event.import_schedule(text, text, text) to concierge_app;
 
@@ -61,34 +67,44 @@ create or replace function event.slug_of(name text)
     language sql stable
     set search_path = pg_catalog, pg_temp
 return nullif(left(rtrim(ltrim(
-    regexp_replace(lower(extensions.unaccent('extensions.unaccent', name)), '[^a-z0-9._]+', '-', 'g'), '._-'), '-'), 63), '');
+    regexp_replace(lower(extensions.unaccent('extensions.unaccent', name)), '[^a-z0-9._]+', '-', 'g'),
+    '._-'), '-'), 63), '');
 
-comment on function event.slug_of(text) is 'A name as a slug: "38C3" is 38c3, "Café 2027" is cafe-2027; null when no letter or digit is left.';
+comment on function event.slug_of(text) is
+    'A name as a slug: "38C3" is 38c3, "Café 2027" is cafe-2027; null when no letter or digit is left.';
 
-create or replace function event.schedule_zone(wanted text, header event.schedule_header, items event.schedule_item[])
+create or replace function event.schedule_zone(
+    wanted text, header event.schedule_header, items event.schedule_item[]
+)
     returns text
     language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_zone text := coalesce(wanted, (header).time_zone, event.zone_of_offsets(array(select i.starts from unnest(items) as i)));
+    v_zone text := coalesce(wanted, (header).time_zone,
+        event.zone_of_offsets(array(select i.starts from unnest(items) as i)));
 begin
     if v_zone is null then
-        perform access.refuse('QC203', 'the schedule names no time zone and its times have no offset', 'Pass time_zone (--time-zone), an IANA name such as ''Europe/Berlin''.');
+        perform access.refuse('QC203', 'the schedule names no time zone and its times have no offset',
+            'Pass time_zone (--time-zone), an IANA name such as ''Europe/Berlin''.');
     end if;
     return v_zone::access.time_zone::text;
 exception
     when invalid_parameter_value or check_violation then
-        perform access.refuse('QC203', format('"%s" is no time zone this server knows', v_zone), 'Use an IANA name such as ''Europe/Berlin''.');
+        perform access.refuse('QC203', format('"%s" is no time zone this server knows', v_zone),
+            'Use an IANA name such as ''Europe/Berlin''.');
         return null;
 end
 $$;
 
 comment on function event.schedule_zone(text, event.schedule_header, event.schedule_item[]) is
-    'The zone of a schedule: the caller''s, else the file''s, else the offset its times share. Errors: QC203.';
+    'The zone of a schedule: the caller''s, else the file''s, else the offset its times share.
+Errors: QC203.';
 
 -- The conference itself, its days, rooms and tracks.
-create or replace function event.merge_event(slug text, zone text, header event.schedule_header, items event.schedule_item[])
+create or replace function event.merge_event(
+    slug text, zone text, header event.schedule_header, items event.schedule_item[]
+)
     returns event.events
     language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
@@ -105,7 +121,9 @@ begin
         least(event.parse_instant((header).starts, zone), min(i.starts_at)),
         greatest(
             -- A bare date means until the end of that day, which may have 23 hours.
-            case when length((header).ends) = 10 then (event.parse_instant((header).ends, 'UTC') at time zone 'UTC' + interval '1 day') at time zone zone
+            case when length((header).ends) = 10
+                 then (event.parse_instant((header).ends, 'UTC') at time zone 'UTC' + interval '1 day')
+                     at time zone zone
                  else event.parse_instant((header).ends, zone) end,
             max(event.item_end(i.starts_at, i.ends, i.duration, zone)))
     into v_starts, v_ends
@@ -113,23 +131,32 @@ begin
 
     -- An event of which nothing is known yet stands where it stood, else now.
     if v_starts is null then
-        select e.starts_at into v_starts from event.events as e where e.tenant_id = v_tenant_id and e.slug = merge_event.slug;
+        select e.starts_at into v_starts
+        from event.events as e
+        where e.tenant_id = v_tenant_id and e.slug = merge_event.slug;
         v_starts := coalesce(v_starts, v_ends, now());
     end if;
 
     insert into event.events as e (tenant_id, slug, title, time_zone, starts_at, ends_at, url, version)
-    values (v_tenant_id, merge_event.slug, coalesce((header).title, merge_event.slug), zone, v_starts, greatest(v_ends, v_starts),
-        (header).url, (header).version)
+    values (v_tenant_id, merge_event.slug, coalesce((header).title, merge_event.slug), zone,
+        v_starts, greatest(v_ends, v_starts), (header).url, (header).version)
     on conflict (tenant_id, slug) do update
-        set title = excluded.title, time_zone = excluded.time_zone, starts_at = excluded.starts_at, ends_at = excluded.ends_at,
-            url = excluded.url, version = excluded.version, updated_at = now()
+        set title = excluded.title, time_zone = excluded.time_zone, starts_at = excluded.starts_at,
+            ends_at = excluded.ends_at, url = excluded.url, version = excluded.version, updated_at = now()
         where (e.title, e.time_zone, e.starts_at, e.ends_at, e.url, e.version)
-            is distinct from (excluded.title, excluded.time_zone, excluded.starts_at, excluded.ends_at, excluded.url, excluded.version);
-    select e.* into v_event from event.events as e where e.tenant_id = v_tenant_id and e.slug = merge_event.slug;
+            is distinct from (excluded.title, excluded.time_zone, excluded.starts_at, excluded.ends_at,
+                excluded.url, excluded.version);
+    select e.* into v_event
+    from event.events as e
+    where e.tenant_id = v_tenant_id and e.slug = merge_event.slug;
 
     insert into event.rooms (event_id, tenant_id, name)
     select v_event.event_id, v_tenant_id, r.name
-    from (select jsonb_array_elements_text(coalesce((header).rooms, '[]')) union select i.room from unnest(items) as i) as r (name)
+    from (
+        select jsonb_array_elements_text(coalesce((header).rooms, '[]'))
+        union
+        select i.room from unnest(items) as i
+    ) as r (name)
     where r.name <> ''
     on conflict do nothing;
 
@@ -142,7 +169,8 @@ begin
     ) as r (name, color)
     where r.name <> ''
     group by r.name
-    on conflict (event_id, name) do update set color = excluded.color where t.color is distinct from excluded.color;
+    on conflict (event_id, name) do update set color = excluded.color
+        where t.color is distinct from excluded.color;
 
     perform event.merge_days(v_event, header, items);
     return v_event;
@@ -153,7 +181,9 @@ comment on function event.merge_event(text, text, event.schedule_header, event.s
     'Adds or updates an event with its rooms, tracks and days, for the signed-in tenant.';
 
 -- Days as the file lists them; a file that lists none has a day for every date a session starts on.
-create or replace function event.merge_days(event event.events, header event.schedule_header, items event.schedule_item[])
+create or replace function event.merge_days(
+    event event.events, header event.schedule_header, items event.schedule_item[]
+)
     returns void
     language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
@@ -162,8 +192,10 @@ declare
     v_event event.events := event;
 begin
     with told as (
-        select coalesce((event.parse_instant(left(d ->> 'date', 10), 'UTC') at time zone 'UTC')::date,
-                (event.parse_instant(d ->> 'starts', v_event.time_zone) at time zone v_event.time_zone)::date) as date,
+        select
+            coalesce((event.parse_instant(left(d ->> 'date', 10), 'UTC') at time zone 'UTC')::date,
+                (event.parse_instant(d ->> 'starts', v_event.time_zone)
+                    at time zone v_event.time_zone)::date) as date,
             event.parse_instant(d ->> 'starts', v_event.time_zone) as starts_at,
             event.parse_instant(d ->> 'ends', v_event.time_zone) as ends_at
         from jsonb_array_elements(coalesce((header).days, '[]')) as d
@@ -174,7 +206,8 @@ begin
         where t.date is not null
         group by t.date
         union all
-        select distinct (i.starts_at at time zone v_event.time_zone)::date, null::timestamptz, null::timestamptz
+        select distinct (i.starts_at at time zone v_event.time_zone)::date,
+            null::timestamptz, null::timestamptz
         from unnest(items) as i
         where not exists (select from told as t where t.date is not null)
     ), numbered as (
@@ -190,11 +223,13 @@ begin
     select v_event.event_id, v_event.tenant_id, n.day_index, n.date, n.starts_at, n.ends_at from numbered as n
     on conflict (event_id, day_index) do update
         set date = excluded.date, starts_at = excluded.starts_at, ends_at = excluded.ends_at
-        where (d.date, d.starts_at, d.ends_at) is distinct from (excluded.date, excluded.starts_at, excluded.ends_at);
+        where (d.date, d.starts_at, d.ends_at)
+            is distinct from (excluded.date, excluded.starts_at, excluded.ends_at);
 end
 $$;
 
-comment on function event.merge_days(event.events, event.schedule_header, event.schedule_item[]) is 'Makes an event''s days those of a schedule.';
+comment on function event.merge_days(event.events, event.schedule_header, event.schedule_item[]) is
+    'Makes an event''s days those of a schedule.';
 
 create or replace function event.merge_sessions(event event.events, items event.schedule_item[])
     returns jsonb
@@ -210,28 +245,38 @@ declare
 begin
     with merged as (
         insert into event.event_speakers as s (
-            event_id, tenant_id, source_key, session_title, subtitle, session_start, session_end, room, track, session_type,
-            language, abstract, description, url, topics, goals, roles, audience, regions, revenue_bands, embedding)
+            event_id, tenant_id, source_key, session_title, subtitle, session_start, session_end, room, track,
+            session_type, language, abstract, description, url, topics, goals, roles, audience, regions,
+            revenue_bands, embedding)
         select v_event.event_id, v_event.tenant_id, i.key, i.title, i.subtitle, i.starts_at,
-            event.item_end(i.starts_at, i.ends, i.duration, v_event.time_zone), i.room, i.track, i.kind, i.language,
-            i.abstract, i.description, i.url, event.tag_words(i.tags), event.tag_words(i.tags, 'goal'), event.tag_words(i.tags, 'role'),
-            event.tag_words(i.tags, 'audience'), event.tag_words(i.tags, 'region'), event.tag_words(i.tags, 'revenue'),
-            model.embed_offline(concat_ws(' ', i.title, i.subtitle, i.track, array_to_string(event.tag_words(i.tags), ' '),
-                array_to_string(event.tag_words(i.tags, 'goal'), ' '), coalesce(i.abstract, left(i.description, 1000))))
+            event.item_end(i.starts_at, i.ends, i.duration, v_event.time_zone), i.room, i.track, i.kind,
+            i.language, i.abstract, i.description, i.url,
+            event.tag_words(i.tags), event.tag_words(i.tags, 'goal'),
+            event.tag_words(i.tags, 'role'), event.tag_words(i.tags, 'audience'),
+            event.tag_words(i.tags, 'region'), event.tag_words(i.tags, 'revenue'),
+            model.embed_offline(concat_ws(' ', i.title, i.subtitle, i.track,
+                array_to_string(event.tag_words(i.tags), ' '),
+                array_to_string(event.tag_words(i.tags, 'goal'), ' '),
+                coalesce(i.abstract, left(i.description, 1000))))
         from unnest(items) as i
         on conflict (event_id, source_key) do update set
-            session_title = excluded.session_title, subtitle = excluded.subtitle, session_start = excluded.session_start,
-            session_end = excluded.session_end, room = excluded.room, track = excluded.track, session_type = excluded.session_type,
-            language = excluded.language, abstract = excluded.abstract, description = excluded.description, url = excluded.url,
-            topics = excluded.topics, goals = excluded.goals, roles = excluded.roles, audience = excluded.audience,
-            regions = excluded.regions, revenue_bands = excluded.revenue_bands, embedding = excluded.embedding,
+            session_title = excluded.session_title, subtitle = excluded.subtitle,
+            session_start = excluded.session_start, session_end = excluded.session_end,
+            room = excluded.room, track = excluded.track, session_type = excluded.session_type,
+            language = excluded.language, abstract = excluded.abstract, description = excluded.description,
+            url = excluded.url, topics = excluded.topics, goals = excluded.goals, roles = excluded.roles,
+            audience = excluded.audience, regions = excluded.regions,
+            revenue_bands = excluded.revenue_bands, embedding = excluded.embedding,
             cancelled_at = null, updated_at = now()
         where s.cancelled_at is not null
-            or (s.session_title, s.subtitle, s.session_start, s.session_end, s.room, s.track, s.session_type, s.language, s.abstract,
-                s.description, s.url, s.topics, s.goals, s.roles, s.audience, s.regions, s.revenue_bands)
-            is distinct from (excluded.session_title, excluded.subtitle, excluded.session_start, excluded.session_end, excluded.room,
-                excluded.track, excluded.session_type, excluded.language, excluded.abstract, excluded.description, excluded.url,
-                excluded.topics, excluded.goals, excluded.roles, excluded.audience, excluded.regions, excluded.revenue_bands)
+            or (s.session_title, s.subtitle, s.session_start, s.session_end, s.room, s.track, s.session_type,
+                s.language, s.abstract, s.description, s.url, s.topics, s.goals, s.roles, s.audience,
+                s.regions, s.revenue_bands)
+            is distinct from (excluded.session_title, excluded.subtitle, excluded.session_start,
+                excluded.session_end, excluded.room, excluded.track, excluded.session_type,
+                excluded.language, excluded.abstract, excluded.description, excluded.url,
+                excluded.topics, excluded.goals, excluded.roles, excluded.audience,
+                excluded.regions, excluded.revenue_bands)
         -- A row version that this statement made new has no deleter.
         returning s.session_id, s.xmax = 0 as is_new
     )
@@ -241,7 +286,8 @@ begin
     from merged as m;
 
     if v_added <> '{}' then
-        perform access.write_audit('insert', 'event.event_speakers', v_event.tenant_id, cardinality(v_added), to_jsonb(v_added), null);
+        perform access.write_audit('insert', 'event.event_speakers', v_event.tenant_id,
+            cardinality(v_added), to_jsonb(v_added), null);
     end if;
 
     with cancelled as (
@@ -256,15 +302,19 @@ begin
 
     -- What nothing refers to any more is not part of the event.
     delete from event.speakers as p
-    where p.event_id = v_event.event_id and not exists (select from event.session_speakers as l where l.speaker_id = p.speaker_id);
+    where p.event_id = v_event.event_id
+        and not exists (select from event.session_speakers as l where l.speaker_id = p.speaker_id);
 
     return jsonb_build_object(
         'sessions',  cardinality(items),
         'added',     cardinality(v_added),
-        'changed',   (select count(*) from (select unnest(v_changed) union select unnest(v_recast) except select unnest(v_added)) as c),
+        'changed',   (
+            select count(*)
+            from (select unnest(v_changed) union select unnest(v_recast) except select unnest(v_added)) as c),
         'cancelled', cardinality(v_cancelled),
         'unchanged', cardinality(items) - cardinality(v_added)
-            - (select count(*) from (select unnest(v_changed) union select unnest(v_recast) except select unnest(v_added)) as c),
+            - (select count(*) from (
+                select unnest(v_changed) union select unnest(v_recast) except select unnest(v_added)) as c),
         'rooms',     (select count(*) from event.rooms as r where r.event_id = v_event.event_id),
         'tracks',    (select count(*) from event.tracks as t where t.event_id = v_event.event_id),
         'speakers',  (select count(*) from event.speakers as p where p.event_id = v_event.event_id),
@@ -273,7 +323,8 @@ end
 $$;
 
 comment on function event.merge_sessions(event.events, event.schedule_item[]) is
-    'Makes an event''s imported sessions and speakers those of a schedule; returns the counts import_schedule reports.';
+    'Makes an event''s imported sessions and speakers those of a schedule; returns the counts
+import_schedule reports.';
 
 -- A speaker is known by the key the file gives, else by name. Returns the sessions whose speakers changed.
 create or replace function event.merge_speakers(event event.events, items event.schedule_item[])
@@ -294,7 +345,8 @@ begin
             select coalesce(x ->> 'key', x ->> 'name') as key, x ->> 'name' as name
             from jsonb_array_elements(coalesce(i.persons, '[]')) as x) as h
         order by h.key, h.name
-        on conflict (event_id, source_key) do update set name = excluded.name where p.name is distinct from excluded.name
+        on conflict (event_id, source_key) do update set name = excluded.name
+            where p.name is distinct from excluded.name
         returning p.speaker_id
     )
     select coalesce(array_agg(n.speaker_id), '{}') into v_renamed from named as n;
@@ -304,19 +356,22 @@ begin
         from unnest(items) as i
         join event.event_speakers as s on s.event_id = v_event.event_id and s.source_key = i.key
         cross join lateral jsonb_array_elements(coalesce(i.persons, '[]')) with ordinality as h (x, n)
-        join event.speakers as p on p.event_id = v_event.event_id and p.source_key = coalesce(h.x ->> 'key', h.x ->> 'name')
+        join event.speakers as p on p.event_id = v_event.event_id
+            and p.source_key = coalesce(h.x ->> 'key', h.x ->> 'name')
         group by s.session_id, p.speaker_id
     ), gone as (
         delete from event.session_speakers as l
         using event.event_speakers as s
         where l.event_id = v_event.event_id and s.session_id = l.session_id
             and s.source_key is not null and s.cancelled_at is null
-            and not exists (select from wanted as w where w.session_id = l.session_id and w.speaker_id = l.speaker_id)
+            and not exists (
+                select from wanted as w where w.session_id = l.session_id and w.speaker_id = l.speaker_id)
         returning l.session_id
     ), placed as (
         insert into event.session_speakers as l (session_id, speaker_id, event_id, tenant_id, position)
         select w.session_id, w.speaker_id, v_event.event_id, v_event.tenant_id, w.position from wanted as w
-        on conflict (session_id, speaker_id) do update set position = excluded.position where l.position is distinct from excluded.position
+        on conflict (session_id, speaker_id) do update set position = excluded.position
+            where l.position is distinct from excluded.position
         returning l.session_id
     )
     select coalesce(array_agg(distinct c.session_id), '{}') into v_recast
@@ -331,5 +386,6 @@ begin
 end
 $$;
 
-comment on function event.merge_speakers(event.events, event.schedule_item[]) is 'Makes an event''s speakers those of a schedule; returns the sessions whose speakers changed.';
+comment on function event.merge_speakers(event.events, event.schedule_item[]) is
+    'Makes an event''s speakers those of a schedule; returns the sessions whose speakers changed.';
 -- The parts are granted to nobody: import_schedule calls them.

@@ -15,7 +15,8 @@ exception
         or numeric_value_out_of_range or program_limit_exceeded or statement_too_complex then
         -- PostgreSQL's context names the line: "JSON data, line 3: …".
         get stacked diagnostics v_where = pg_exception_context, v_detail = pg_exception_detail;
-        perform event.refuse_schedule(coalesce(substring(v_where from 'JSON data, (line [0-9]+)'), 'the document'),
+        perform event.refuse_schedule(
+            coalesce(substring(v_where from 'JSON data, (line [0-9]+)'), 'the document'),
             coalesce(nullif(v_detail, ''), sqlerrm));
         return null;
 end
@@ -33,7 +34,8 @@ declare
 begin
     -- The server reads no external entity and stops those that multiply; but a schedule needs none at all.
     if position('<!ENTITY' in split_part(document, '<schedule', 1)) > 0 then
-        perform event.refuse_schedule('the document type', 'it declares entities, which are not read', 'Export the file without a DOCTYPE.');
+        perform event.refuse_schedule('the document type', 'it declares entities, which are not read',
+            'Export the file without a DOCTYPE.');
     end if;
     -- The declaration names the encoding the file once had; the text is the server's by now.
     return xmlparse(document regexp_replace(document, '^(\s*)<\?xml[^>]*\?>', '\1'));
@@ -65,7 +67,8 @@ begin
     elsif v_text ~ '^\s*<' then
         v_xml := event.parse_xml(v_text);
         if not xpath_exists('/schedule', v_xml) then
-            perform event.refuse_schedule('/', 'the root element is not <schedule>', 'Pentabarf and frab XML begin with <schedule>.');
+            perform event.refuse_schedule('/', 'the root element is not <schedule>',
+                'Pentabarf and frab XML begin with <schedule>.');
         end if;
         v_schedule.header := event.frab_xml_header(v_xml);
         v_schedule.items  := array(select i from event.frab_xml_items(v_xml) as i);
@@ -91,6 +94,6 @@ end
 $$;
 
 comment on function event.read_schedule(text) is
-    'Header and sessions of a schedule in frab JSON, pretalx JSON, Pentabarf or frab XML. Errors: QC204 malformed, with line or path,
-QC205 another format.';
+    'Header and sessions of a schedule in frab JSON, pretalx JSON, Pentabarf or frab XML.
+Errors: QC204 malformed, with line or path, QC205 another format.';
 -- All granted to nobody: the importer uses them as the owner.

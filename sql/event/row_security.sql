@@ -3,13 +3,16 @@ do $$
 declare
     v_table text;
 begin
-    foreach v_table in array array['events', 'event_days', 'rooms', 'tracks', 'event_speakers', 'speakers', 'session_speakers',
-                                   'event_sponsors', 'event_attendees'] loop
+    foreach v_table in array
+        array['events', 'event_days', 'rooms', 'tracks', 'event_speakers', 'speakers', 'session_speakers',
+            'event_sponsors', 'event_attendees']
+    loop
         execute format('drop policy if exists "people see their own tenant" on event.%I', v_table);
         execute format('create policy "people see their own tenant" on event.%I for select to concierge_app
             using (tenant_id = (select access.tenant_id()))', v_table);
         execute format('drop policy if exists "operators see all" on event.%I', v_table);
-        execute format('create policy "operators see all" on event.%I for select to concierge_admin using (true)', v_table);
+        execute format('create policy "operators see all" on event.%I
+            for select to concierge_admin using (true)', v_table);
     end loop;
 end
 $$;
@@ -19,8 +22,9 @@ create policy "operators see all" on event.dirty_marks for select to concierge_a
 drop policy if exists "operators see all" on event.refresh_state;
 create policy "operators see all" on event.refresh_state for select to concierge_admin using (true);
 
-grant select on event.events, event.event_days, event.rooms, event.tracks, event.event_speakers, event.speakers,
-    event.session_speakers, event.event_sponsors, event.event_attendees to concierge_app, concierge_admin;
+grant select on event.events, event.event_days, event.rooms, event.tracks, event.event_speakers,
+    event.speakers, event.session_speakers, event.event_sponsors, event.event_attendees
+    to concierge_app, concierge_admin;
 grant select on event.dirty_marks, event.refresh_state to concierge_admin;
 -- The materialized views and dirty_marks: not to apps, who read through exact functions.
 

@@ -10,7 +10,8 @@ begin
 end
 $$;
 
-comment on function event.refuse_schedule(text, text, text) is 'Refuses a schedule (QC204), naming the line or path.';
+comment on function event.refuse_schedule(text, text, text) is
+    'Refuses a schedule (QC204), naming the line or path.';
 
 create or replace function event.json_array(value jsonb, path text)
     returns jsonb
@@ -27,7 +28,8 @@ begin
 end
 $$;
 
-comment on function event.json_array(jsonb, text) is 'The array, or an empty one for null. Errors: QC204 anything else.';
+comment on function event.json_array(jsonb, text) is
+    'The array, or an empty one for null. Errors: QC204 anything else.';
 
 create or replace function event.json_object(value jsonb, path text)
     returns jsonb
@@ -45,7 +47,8 @@ begin
 end
 $$;
 
-comment on function event.json_object(jsonb, text) is 'The object, or an empty one for null. Errors: QC204 anything else.';
+comment on function event.json_object(jsonb, text) is
+    'The object, or an empty one for null. Errors: QC204 anything else.';
 
 -- pretalx writes names as {"en": …, "fr": …}; English first, else whichever comes first.
 create or replace function event.json_translation(value jsonb)
@@ -58,7 +61,8 @@ return (
     order by o.key <> 'en', o.key <> 'name', o.key
     limit 1);
 
-comment on function event.json_translation(jsonb) is 'The text of a {language: string}; null when all are empty.';
+comment on function event.json_translation(jsonb) is
+    'The text of a {language: string}; null when all are empty.';
 
 -- Read thirty times a session: without a subquery of its own it is inlined.
 create or replace function event.json_text(value jsonb)
@@ -70,7 +74,8 @@ return nullif(btrim(case jsonb_typeof(value)
     else value #>> '{}'
 end, E' \t\r\n'), '');
 
-comment on function event.json_text(jsonb) is 'A string, number or {language: string} as trimmed text; null when empty.';
+comment on function event.json_text(jsonb) is
+    'A string, number or {language: string} as trimmed text; null when empty.';
 
 create or replace function event.parse_instant(instant text, zone text)
     returns timestamptz
@@ -78,7 +83,9 @@ create or replace function event.parse_instant(instant text, zone text)
     set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if instant ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$' then
+    if instant ~
+        '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'
+    then
         return instant::timestamptz;
     elsif instant ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?$' then
         return instant::timestamp at time zone zone;
@@ -94,7 +101,8 @@ $$;
 comment on function event.parse_instant(text, text) is
     'An ISO 8601 date or instant; without an offset it is local time in the zone. Null when it is neither.';
 
--- Old files give a session only the day it belongs to and a time of day; before the day changes, that is the next date.
+-- Old files give a session only the day it belongs to and a time of day; before the day changes, that is
+-- the next date.
 create or replace function event.session_start(instant text, day text, start text, day_change text)
     returns text
     language sql stable parallel safe
@@ -111,13 +119,16 @@ begin atomic
             -- 9:30 is 09:30, so that times compare as texts.
             regexp_replace(session_start.start, '^([0-9]:)', '0\1') as start,
             left(regexp_replace(session_start.day_change, '^([0-9]:)', '0\1'), 5) collate "C" as day_change,
-            coalesce(to_char(event.parse_instant(session_start.day, 'UTC') at time zone 'UTC' + interval '1 day', 'YYYY-MM-DD'),
+            coalesce(
+                to_char(event.parse_instant(session_start.day, 'UTC') at time zone 'UTC' + interval '1 day',
+                    'YYYY-MM-DD'),
                 session_start.day) as next_day
     ) as s;
 end;
 
 comment on function event.session_start(text, text, text, text) is
-    'When a session starts, as text that parse_instant reads: its own instant, else its date or day with its time of day.';
+    'When a session starts, as text that parse_instant reads: its own instant, else its date or day with its
+time of day.';
 
 -- A file without a zone still says how far from UTC it is: Etc/GMT-1 is one hour east (the sign is POSIX''s).
 create or replace function event.zone_of_offsets(instants text[])
@@ -126,7 +137,9 @@ create or replace function event.zone_of_offsets(instants text[])
     set search_path = pg_catalog, pg_temp
 begin atomic
     with offsets as (
-        select distinct case when i ~ 'Z$' then '+00' else substring(i from '[+-][0-9]{2}(?=:?[0-9]{2}$|$)') end as hours,
+        select distinct
+            case when i ~ 'Z$' then '+00'
+                 else substring(i from '[+-][0-9]{2}(?=:?[0-9]{2}$|$)') end as hours,
             coalesce(substring(i from '[+-][0-9]{2}:?([0-9]{2})$'), '00') as minutes
         from unnest(instants) as i
         where i ~ '[T ][0-9]{2}:.*(Z|[+-][0-9]{2}(:?[0-9]{2})?)$'

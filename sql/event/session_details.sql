@@ -1,5 +1,6 @@
--- What a reader sees of a session. Both materialized views and every exact read select from here, so that the cached and
--- the computed row cannot differ. Dropped first because its columns may change; what stands on it follows in the manifest.
+-- What a reader sees of a session. Both materialized views and every exact read select from here, so that the
+-- cached and the computed row cannot differ. Dropped first because its columns may change; what stands on it
+-- follows in the manifest.
 drop view if exists event.session_details cascade;
 create view event.session_details with (security_invoker) as
 select
@@ -37,7 +38,8 @@ comment on view event.session_details is 'Sessions that stand, with room zone an
 
 grant select on event.session_details to concierge_app;
 
--- The same for readers in a hurry: as session_details, but the token is checked once, not for each of its four tables.
+-- The same for readers in a hurry: as session_details, but the token is checked once, not for each of
+-- its four tables.
 create view event.tenant_sessions with (security_barrier) as
 select d.* from event.session_details as d where d.tenant_id = (select access.tenant_id());
 

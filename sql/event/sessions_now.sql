@@ -1,5 +1,6 @@
--- What is on and what is next at an instant, said once: from the caches where "cached" says that they are exact, else from the
--- base tables. One statement without a pinned path, so that the planner inlines it and runs only the half it is told to.
+-- What is on and what is next at an instant, said once: from the caches where "cached" says that they are
+-- exact, else from the base tables. One statement without a pinned path, so that the planner inlines it and
+-- runs only the half it is told to.
 create or replace function event.sessions_at(event_id uuid, at timestamptz, cached boolean)
     returns setof event.cached_sessions
     language sql stable rows 60
@@ -17,10 +18,12 @@ begin atomic
 end;
 
 comment on function event.sessions_at(uuid, timestamptz, boolean) is
-    'Sessions on at an instant (timeframe "now": started, and not ended) and those that start within 60 minutes after it ("next"). cached:
-whether the caches may answer, as event.cache_is_exact says of this event and instant in the same snapshot.';
+    'Sessions on at an instant (timeframe "now": started, and not ended) and those that start within 60
+minutes after it ("next"). cached: whether the caches may answer, as event.cache_is_exact says of this event
+and instant in the same snapshot.';
 
--- Stable, so that the check and the rows come from one snapshot: a refresh or a write in between changes neither.
+-- Stable, so that the check and the rows come from one snapshot: a refresh or a write in
+-- between changes neither.
 create or replace function event.current_sessions(event_id uuid, timeframe text)
     returns setof event.cached_sessions
     language plpgsql stable rows 60
@@ -33,12 +36,15 @@ declare
     v_cached boolean      := event.cache_is_exact(v_event.event_id, v_now);
 begin
     return query
-        select s.* from event.sessions_at(v_event.event_id, v_now, v_cached) as s where s.timeframe = current_sessions.timeframe;
+        select s.*
+        from event.sessions_at(v_event.event_id, v_now, v_cached) as s
+        where s.timeframe = current_sessions.timeframe;
 end
 $$;
 
 comment on function event.current_sessions(uuid, text) is
-    'Sessions at access.clock() with timeframe "now" or "next". Exact even while the caches are behind. Errors: 22004 null, QC201 unknown event.';
+    'Sessions at access.clock() with timeframe "now" or "next". Exact even while the caches are behind.
+Errors: 22004 null, QC201 unknown event.';
 
 create or replace function event.sessions_now(event_id uuid)
     returns setof event.cached_sessions

@@ -1,4 +1,6 @@
-create or replace function event.status_at(starts_at timestamptz, ends_at timestamptz, follow_up_days int, at timestamptz)
+create or replace function event.status_at(
+    starts_at timestamptz, ends_at timestamptz, follow_up_days int, at timestamptz
+)
     returns text
     language sql immutable parallel safe
 return case
@@ -26,6 +28,7 @@ end
 $$;
 
 comment on function event.status(uuid) is
-    'pre_event, during_event, post_event or past_event, by access.clock(). Errors: 22004 null, QC201 unknown event.';
+    'pre_event, during_event, post_event or past_event, by access.clock().
+Errors: 22004 null, QC201 unknown event.';
 
 grant execute on function event.status(uuid) to concierge_app;

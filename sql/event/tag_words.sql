@@ -7,7 +7,8 @@ begin atomic
     select coalesce(array_agg(distinct t.word order by t.word), '{}')
     from (
         select regexp_replace(btrim(lower(
-            case when namespace is null then tag else substr(tag, length(namespace) + 2) end)), '\s+', '-', 'g') as word
+            case when namespace is null then tag else substr(tag, length(namespace) + 2) end)),
+            '\s+', '-', 'g') as word
         from unnest(tags) as tag
         where case when namespace is null then tag !~* '^(goal|role|audience|region|revenue):'
                    else lower(left(tag, length(namespace) + 1)) = namespace || ':' end
@@ -16,7 +17,8 @@ begin atomic
 end;
 
 comment on function event.tag_words(text[], text) is
-    'Words of the tags with this namespace ("goal:x" gives x), or of those without one; lower case, sorted, no repeats.';
+    'Words of the tags with this namespace ("goal:x" gives x), or of those without one; lower case,
+sorted, no repeats.';
 
 create or replace function event.lower_words(words text[])
     returns text[]
@@ -28,4 +30,5 @@ begin atomic
     where btrim(w) <> '';
 end;
 
-comment on function event.lower_words(text[]) is 'The texts in lower case, trimmed, sorted, without repeats; empty for null.';
+comment on function event.lower_words(text[]) is
+    'The texts in lower case, trimmed, sorted, without repeats; empty for null.';

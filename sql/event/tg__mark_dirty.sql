@@ -1,12 +1,13 @@
 -- A write marks its events dirty in its own transaction, and wakes the daemon at most once per burst.
 --
--- Always a new mark, even where a visible one stands: a refresh may be running on a snapshot that sees that mark and not
--- this write, and would delete the only trace of it. Whether one stands is not even asked: under load the table holds more
--- dead marks than live ones, and passing over them costs more than the write.
+-- Always a new mark, even where a visible one stands: a refresh may be running on a snapshot that sees that
+-- mark and not this write, and would delete the only trace of it. Whether one stands is not even asked: under
+-- load the table holds more dead marks than live ones, and passing over them costs more than the write.
 --
--- A NOTIFY takes a lock on the whole cluster at commit, where writers would queue. So none is sent within 20 ms of the last, nor
--- while another transaction is about to: the daemon waits that long for more anyway, and looks again after every refresh.
--- Skipped wrongly (that other transaction rolled back, say), it costs one poll.
+-- A NOTIFY takes a lock on the whole cluster at commit, where writers would queue. So none is sent within
+-- 20 ms of the last, nor while another transaction is about to: the daemon waits that long for more
+-- anyway, and looks again after every refresh. Skipped wrongly (that other transaction rolled back, say),
+-- it costs one poll.
 create or replace function event.wake_refresher()
     returns void
     language plpgsql volatile security definer
@@ -29,10 +30,11 @@ end
 $$;
 
 comment on function event.wake_refresher() is
-    'Notifies daemons that there is something to refresh, unless they were within the last 20 ms; the connection remembers when that was.';
+    'Notifies daemons that there is something to refresh, unless they were within the last 20 ms; the
+connection remembers when that was.';
 
--- The same question, as far as this connection can answer it: what all share is looked at only when that is too long ago. Who
--- falsifies it harms their own writes, no other's.
+-- The same question, as far as this connection can answer it: what all share is looked at only when that is
+-- too long ago. Who falsifies it harms their own writes, no other's.
 create or replace function event.wake_may_be_due()
     returns boolean
     language sql volatile
@@ -40,13 +42,15 @@ return abs(date_part('epoch', clock_timestamp()) * 1000
     -- Empty after a rollback.
     - coalesce(nullif(current_setting('concierge.last_wake', true), ''), '0')::float8 - 10) > 10;
 
-comment on function event.wake_may_be_due() is 'Whether this connection knows of no wake-up in the last 20 ms.';
+comment on function event.wake_may_be_due() is
+    'Whether this connection knows of no wake-up in the last 20 ms.';
 -- Granted to nobody: triggers call both.
 
--- Every session that is written pays for these functions, so they do nothing they could leave out: no "distinct" for inserts,
--- which would cost a lone row as much as its mark, and no pinned path, which in PostgreSQL 15 walks all settings at each call.
--- They need none: every name says its schema, and there is no operator in them. Not definers either: tables of facts are
--- written by functions of the owner's, and a cascade runs as the owner.
+-- Every session that is written pays for these functions, so they do nothing they could leave out: no
+-- "distinct" for inserts, which would cost a lone row as much as its mark, and no pinned path, which in
+-- PostgreSQL 15 walks all settings at each call. They need none: every name says its schema, and there is no
+-- operator in them. Not definers either: tables of facts are written by functions of the owner's, and a
+-- cascade runs as the owner.
 create or replace function event.tg__mark_dirty_new()
     returns trigger
     language plpgsql volatile
@@ -61,7 +65,8 @@ begin
 end
 $$;
 
-comment on function event.tg__mark_dirty_new() is 'Statement trigger after insert: marks the events of the new rows.';
+comment on function event.tg__mark_dirty_new() is
+    'Statement trigger after insert: marks the events of the new rows.';
 
 create or replace function event.tg__mark_dirty_old()
     returns trigger
@@ -77,7 +82,8 @@ begin
 end
 $$;
 
-comment on function event.tg__mark_dirty_old() is 'Statement trigger after delete: marks the events of the old rows.';
+comment on function event.tg__mark_dirty_old() is
+    'Statement trigger after delete: marks the events of the old rows.';
 
 create or replace function event.tg__mark_dirty_both()
     returns trigger
@@ -93,7 +99,8 @@ begin
 end
 $$;
 
-comment on function event.tg__mark_dirty_both() is 'Statement trigger after update: marks the events of the old and the new rows.';
+comment on function event.tg__mark_dirty_both() is
+    'Statement trigger after update: marks the events of the old and the new rows.';
 
 create or replace function event.tg__mark_dirty_all()
     returns trigger
@@ -116,18 +123,22 @@ create or replace procedure event.cache_table(relation regclass)
     set search_path = pg_catalog, pg_temp
 as $$
 begin
-    execute format('create or replace trigger mark_dirty_insert after insert on %s referencing new table as new_rows
+    execute format('create or replace trigger mark_dirty_insert after insert on %s
+        referencing new table as new_rows
         for each statement execute function event.tg__mark_dirty_new()', relation);
-    execute format('create or replace trigger mark_dirty_update after update on %s referencing old table as old_rows new table as new_rows
+    execute format('create or replace trigger mark_dirty_update after update on %s
+        referencing old table as old_rows new table as new_rows
         for each statement execute function event.tg__mark_dirty_both()', relation);
-    execute format('create or replace trigger mark_dirty_delete after delete on %s referencing old table as old_rows
+    execute format('create or replace trigger mark_dirty_delete after delete on %s
+        referencing old table as old_rows
         for each statement execute function event.tg__mark_dirty_old()', relation);
     execute format('create or replace trigger mark_dirty_truncate after truncate on %s
         for each statement execute function event.tg__mark_dirty_all()', relation);
 end
 $$;
 
-comment on procedure event.cache_table(regclass) is 'Puts the dirty-mark triggers on a table whose rows go into the materialized views.';
+comment on procedure event.cache_table(regclass) is
+    'Puts the dirty-mark triggers on a table whose rows go into the materialized views.';
 -- Granted to nobody: the owner decides what is cached.
 
 call event.cache_table('event.events');

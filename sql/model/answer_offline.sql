@@ -1,33 +1,41 @@
--- The offline answerer: takes from the context what the intent asks for and says where each line comes from. Nothing else is
--- read, so nothing can be made up.
+-- The offline answerer: takes from the context what the intent asks for and says where each line comes from.
+-- Nothing else is read, so nothing can be made up.
 create or replace function model.citations(intent text, context jsonb)
     returns jsonb
     language sql stable
     set search_path = pg_catalog, pg_temp
 begin atomic
-    select coalesce(jsonb_agg(jsonb_build_object('n', c.n, 'kind', c.kind, 'id', c.id, 'title', c.title, 'line', c.line, 'url', c.url)
+    select coalesce(jsonb_agg(jsonb_build_object(
+            'n', c.n, 'kind', c.kind, 'id', c.id, 'title', c.title, 'line', c.line, 'url', c.url)
         order by c.n), '[]')
     from (
-        select i.n, 'session' as kind, i.item ->> 'session_id' as id, i.item ->> 'session_title' as title, i.item ->> 'url' as url,
+        select i.n, 'session' as kind, i.item ->> 'session_id' as id,
+            i.item ->> 'session_title' as title, i.item ->> 'url' as url,
             concat_ws(', ',
                 to_char((i.item ->> 'session_start')::timestamptz at time zone z.zone, 'Dy HH24:MI')
                     || '–' || to_char((i.item ->> 'session_end')::timestamptz at time zone z.zone, 'HH24:MI'),
                 i.item ->> 'room',
-                nullif((select string_agg(s, ' and ') from jsonb_array_elements_text(i.item -> 'speakers') as s), ''),
+                nullif((select string_agg(s, ' and ')
+                        from jsonb_array_elements_text(i.item -> 'speakers') as s), ''),
                 i.item ->> 'track') as line
-        from jsonb_array_elements(context #> (case intent when 'now' then '{event,now_sessions}' when 'next' then '{event,next60_sessions}' end)::text[])
+        from jsonb_array_elements(context #> (case intent
+                when 'now' then '{event,now_sessions}'
+                when 'next' then '{event,next60_sessions}' end)::text[])
             with ordinality as i (item, n)
         cross join lateral (select context #>> '{event,time_zone}' as zone) as z
         where intent in ('now', 'next')
         union all
         select i.n, 'sponsor', i.item ->> 'sponsor_id', i.item ->> 'name', i.item ->> 'url',
-            concat_ws(', ', 'booth ' || (i.item ->> 'booth'), i.item ->> 'tier', i.item #>> '{offers,0,title}')
+            concat_ws(', ', 'booth ' || (i.item ->> 'booth'), i.item ->> 'tier',
+                i.item #>> '{offers,0,title}')
         from jsonb_array_elements(context #> '{event,sponsor_shortlist}') with ordinality as i (item, n)
         where intent = 'sponsors'
         union all
         select i.n, 'action_item', i.item ->> 'action_item_id', i.item ->> 'title', null,
             concat_ws(', ', replace(i.item ->> 'status', '_', ' '),
-                'due ' || to_char((i.item ->> 'due_at')::timestamptz at time zone (context #>> '{event,time_zone}'), 'Dy DD Mon HH24:MI'))
+                'due ' || to_char(
+                    (i.item ->> 'due_at')::timestamptz at time zone (context #>> '{event,time_zone}'),
+                    'Dy DD Mon HH24:MI'))
         from jsonb_array_elements(context #> '{contractor,action_items}') with ordinality as i (item, n)
         where intent = 'action_items'
     ) as c
@@ -35,9 +43,12 @@ begin atomic
 end;
 
 comment on function model.citations(text, jsonb) is
-    'What an answer to this intent cites: the first three items of the facet (all action items), each {n, kind, id, title, line, url}.';
+    'What an answer to this intent cites: the first three items of the facet (all action items), each
+{n, kind, id, title, line, url}.';
 
-create or replace function model.answer_offline(intent text, context jsonb, out answer text, out citations jsonb)
+create or replace function model.answer_offline(
+    intent text, context jsonb, out answer text, out citations jsonb
+)
     language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
@@ -48,11 +59,16 @@ begin
     citations := model.citations(intent, context);
     if jsonb_array_length(citations) = 0 then
         answer := case
-            when intent in ('now', 'next') and v_status = 'pre_event' then format('%s has not started yet, and nothing starts within the hour.', v_event)
-            when intent = 'now'                                       then format('Nothing is on at %s right now.', v_event)
-            when intent = 'next'                                      then format('Nothing starts at %s within the next hour.', v_event)
-            when intent = 'sponsors'                                  then format('%s lists no sponsors.', v_event)
-            when intent = 'action_items'                              then format('You have no open action items for %s.', v_event)
+            when intent in ('now', 'next') and v_status = 'pre_event'
+                then format('%s has not started yet, and nothing starts within the hour.', v_event)
+            when intent = 'now'
+                then format('Nothing is on at %s right now.', v_event)
+            when intent = 'next'
+                then format('Nothing starts at %s within the next hour.', v_event)
+            when intent = 'sponsors'
+                then format('%s lists no sponsors.', v_event)
+            when intent = 'action_items'
+                then format('You have no open action items for %s.', v_event)
             else 'I have nothing on that. I can say what is on now, what comes next, which sponsors to visit, and what your action items are.'
         end;
         return;
@@ -64,7 +80,8 @@ begin
             when 'sponsors' then 'Sponsors worth your time:'
             else 'Your open action items:'
         end
-        || (select string_agg(format(E'\n[%s] %s (%s)', c ->> 'n', c ->> 'title', c ->> 'line'), '' order by (c ->> 'n')::int)
+        || (select string_agg(format(E'\n[%s] %s (%s)', c ->> 'n', c ->> 'title', c ->> 'line'), ''
+                order by (c ->> 'n')::int)
             from jsonb_array_elements(citations) as c);
 end
 $$;

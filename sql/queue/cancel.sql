@@ -28,7 +28,8 @@ begin atomic
     select exists (select from revived);
 end;
 
-comment on function queue.retry(bigint) is 'Makes a dead job ready again, its attempts forgotten; false when it is not dead.
+comment on function queue.retry(bigint) is
+    'Makes a dead job ready again, its attempts forgotten; false when it is not dead.
 Errors: 23505 another live job has its key.';
 
 grant execute on function queue.retry(bigint) to concierge_admin;

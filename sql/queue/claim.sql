@@ -1,6 +1,9 @@
--- Short: one statement, no effect performed inside. Attempts count here, so that a job that kills its worker runs out of
--- them; an expired lease is claimed like a ready job. SKIP LOCKED keeps workers out of each other's way.
-create or replace function queue.claim(worker text, kinds text[], max_jobs int default 1, lease interval default '30 seconds')
+-- Short: one statement, no effect performed inside. Attempts count here, so that a job that kills its
+-- worker runs out of them; an expired lease is claimed like a ready job. SKIP LOCKED keeps workers out of
+-- each other's way.
+create or replace function queue.claim(
+    worker text, kinds text[], max_jobs int default 1, lease interval default '30 seconds'
+)
     returns table (job_id bigint, token bigint, kind text, payload jsonb)
     language sql volatile security definer
     set search_path = pg_catalog, pg_temp
@@ -35,7 +38,8 @@ begin atomic
 end;
 
 comment on function queue.claim(text, text[], int, interval) is
-    'Takes due jobs of these kinds for this worker: job_id, fencing token, kind, payload. Nobody else gets them before the lease ends.';
+    'Takes due jobs of these kinds for this worker: job_id, fencing token, kind, payload. Nobody else gets
+them before the lease ends.';
 
 grant execute on function queue.claim(text, text[], int, interval) to concierge_worker;
 
@@ -52,6 +56,7 @@ begin atomic
     select exists (select from extended);
 end;
 
-comment on function queue.extend(bigint, bigint, interval) is 'Lengthens a lease; false when the token is stale.';
+comment on function queue.extend(bigint, bigint, interval) is
+    'Lengthens a lease; false when the token is stale.';
 
 grant execute on function queue.extend(bigint, bigint, interval) to concierge_worker;

@@ -1,5 +1,5 @@
--- Waits twice as long after every attempt, from a second to an hour, and a little more or less so that jobs that failed
--- together do not come back together.
+-- Waits twice as long after every attempt, from a second to an hour, and a little more or less so that jobs
+-- that failed together do not come back together.
 create or replace function queue.fail(job_id bigint, token bigint, error text)
     returns boolean
     language sql volatile security definer
@@ -8,7 +8,8 @@ begin atomic
     with failed as (
         update queue.job as j
         set state        = case when j.attempts >= j.max_attempts then 'dead' else 'ready' end,
-            run_at       = now() + least(power(2, least(j.attempts - 1, 12)), 3600) * (0.75 + random() / 2) * interval '1 second',
+            run_at       = now() + least(power(2, least(j.attempts - 1, 12)), 3600)
+                * (0.75 + random() / 2) * interval '1 second',
             finished_at  = case when j.attempts >= j.max_attempts then now() end,
             leased_until = null,
             worker       = null,

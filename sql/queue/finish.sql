@@ -1,4 +1,5 @@
--- The result takes effect exactly once: the continuation runs in this transaction, and a stale token changes nothing.
+-- The result takes effect exactly once: the continuation runs in this transaction, and a stale
+-- token changes nothing.
 create or replace function queue.finish(job_id bigint, token bigint, result jsonb default '{}')
     returns boolean
     language plpgsql volatile security definer
@@ -25,6 +26,7 @@ end
 $$;
 
 comment on function queue.finish(bigint, bigint, jsonb) is
-    'Ends a job with its result and runs its continuation, in one transaction. False when the token is stale.';
+    'Ends a job with its result and runs its continuation, in one transaction. False when the
+token is stale.';
 
 grant execute on function queue.finish(bigint, bigint, jsonb) to concierge_worker;

@@ -20,7 +20,8 @@ begin
     end loop;
 
     -- An infinite time cannot be subtracted from: "for ever" is never next, "since ever" is now.
-    select (count(*) filter (where d.at <= now()))::int, min(greatest(d.at, now())) filter (where d.at < 'infinity')
+    select (count(*) filter (where d.at <= now()))::int,
+        min(greatest(d.at, now())) filter (where d.at < 'infinity')
     into jobs_due, v_next
     from (
         (select j.run_at as at from queue.job as j
@@ -38,8 +39,8 @@ end
 $$;
 
 comment on function queue.look(text[]) is
-    'What there is to do: statements that refresh, how many jobs of these kinds are due (at most 200 are counted), and in how
-many seconds the next is (0 now, null nothing planned).';
+    'What there is to do: statements that refresh, how many jobs of these kinds are due (at most 200 are
+counted), and in how many seconds the next is (0 now, null nothing planned).';
 
 grant execute on function queue.look(text[]) to concierge_worker, concierge_admin;
 
@@ -54,6 +55,7 @@ begin atomic
     order by 1;
 end;
 
-comment on function queue.channels() is 'Channels a daemon listens on. A notification says "look", never what.';
+comment on function queue.channels() is
+    'Channels a daemon listens on. A notification says "look", never what.';
 
 grant execute on function queue.channels() to concierge_worker, concierge_admin;

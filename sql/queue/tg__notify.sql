@@ -1,5 +1,6 @@
--- A NOTIFY takes a lock on the whole cluster at commit (about 300 inserts a second at 64 writers instead of 2,400, measured).
--- So a transaction that finds another notifier in flight leaves it to that one: at worst the job waits for the next poll.
+-- A NOTIFY takes a lock on the whole cluster at commit (about 300 inserts a second at 64 writers instead of
+-- 2,400, measured). So a transaction that finds another notifier in flight leaves it to that one: at worst
+-- the job waits for the next poll.
 create or replace function queue.tg__notify()
     returns trigger
     language plpgsql volatile security definer
@@ -13,7 +14,8 @@ begin
 end
 $$;
 
-comment on function queue.tg__notify() is 'Statement trigger: wakes daemons, unless another transaction is about to.';
+comment on function queue.tg__notify() is
+    'Statement trigger: wakes daemons, unless another transaction is about to.';
 
 create or replace trigger notify after insert on queue.job
     for each statement execute function queue.tg__notify();
