@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test bench build setup lint clean need-swift
+.PHONY: help demo test faults bench build setup lint clean need-swift
 
 concierge := .build/release/concierge
 
@@ -18,6 +18,10 @@ demo: setup build       ## a conference, a question, its cited answer, and an an
 test: setup build       ## every test there is; the last line is the sum
 	@$(concierge) dev up
 	@.ci/test
+
+faults: setup build     ## a migrator killed after every statement of ours; `make test` has a sample (ten minutes)
+	@$(concierge) dev up
+	@CONCIERGE_FAULTS=all swift test --filter CrashTests
 
 bench: setup build      ## every figure we claim, beside a peer's
 	@$(concierge) dev up
