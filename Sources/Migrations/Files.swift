@@ -21,6 +21,15 @@ package func readFile(_ path: String) throws(FileError) -> [UInt8] {
     return try readAll(file, path)
 }
 
+/// Makes a file that must not be there yet (open(2), write(2)).
+package func writeNewFile(_ path: String, _ text: String) throws(FileError) {
+    let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+    guard file >= 0 else { throw FileError(path: path, code: errno) }
+    defer { close(file) }
+    let bytes = Array(text.utf8)
+    guard write(file, bytes, bytes.count) == bytes.count else { throw FileError(path: path, code: errno) }
+}
+
 /// Everything up to the end of an open file or pipe.
 package func readAll(_ file: Int32, _ path: String) throws(FileError) -> [UInt8] {
     var content: [UInt8] = []

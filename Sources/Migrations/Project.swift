@@ -135,6 +135,21 @@ public struct Project: Sendable {
     }
 }
 
+extension Project {
+    /// Makes an empty migration with the next free number; returns its path below the root.
+    public func newMigration(named name: String) throws -> String {
+        let number = String((migrations.last?.number ?? 0) + 1)
+        let file = String(repeating: "0", count: max(0, 4 - number.count)) + number + "_" + name + ".sql"
+        guard Migration.parse(fileName: file) != nil else {
+            throw Refusal(
+                Problem(
+                    file: "migrations/" + file, "not the name of a migration", hint: "Lower-case words joined by _."))
+        }
+        try writeNewFile(root + "/migrations/" + file, "-- What it changes, and why now.\n")
+        return "migrations/" + file
+    }
+}
+
 private func readMigrations(_ root: String) throws -> [Migration] {
     var problems: [Problem] = []
     var migrations: [Migration] = []

@@ -18,6 +18,19 @@ let migrateCommands = [
         words: ["migrate", "drift"],
         summary: "Compares the database with a clean install of the files; changes nothing.",
         run: migrateDrift),
+    Command(
+        words: ["migrate", "baseline"],
+        summary: "Notes migrations as applied, running none: for a database that came from elsewhere.",
+        options: [OptionRule("to", "NUMBER", "the last migration whose objects are there")],
+        run: migrateBaseline),
+    Command(
+        words: ["migrate", "repair"],
+        summary: "Shows migrations that were edited after they were applied, asks, and notes them as they are.",
+        options: [OptionRule("yes", nil, "do not ask")],
+        run: migrateRepair),
+    Command(
+        words: ["migrate", "new"], operands: "NAME", summary: "Makes an empty migration with the next free number.",
+        run: migrateNew),
 ]
 
 let jsonOption = OptionRule("json", nil, "print one JSON document instead of lines")
@@ -76,6 +89,42 @@ private func title(_ name: String, _ files: Int) -> String { files == 1 ? name :
     for difference in differences { Terminal.say("\(difference)") }
     Terminal.say(differences.isEmpty ? "as a clean install" : "\(differences.count) differences from a clean install")
     return differences.isEmpty ? 0 : 1
+}
+
+@Sendable private func migrateBaseline(_ invocation: Invocation) throws -> Int32 {
+    guard let number = try invocation.count("to") else {
+        throw UsageError(message: "--to is missing", command: invocation.command)
+    }
+    let noted = try Runner(Project(root: projectRoot()), target(invocation)) { report($0) }.baseline(through: number)
+    for migration in noted { Terminal.say(Terminal.row(migration.source.path, "noted, not run")) }
+    Terminal.say("concierge migrate goes on from here; concierge migrate drift then says what was missing")
+    return 0
+}
+
+@Sendable private func migrateRepair(_ invocation: Invocation) throws -> Int32 {
+    let runner = Runner(try Project(root: projectRoot()), try target(invocation)) { report($0) }
+    let edits = try runner.edits()
+    guard !edits.isEmpty else {
+        Terminal.say("nothing to repair: every applied migration is as it was")
+        return 0
+    }
+    for edit in edits { Terminal.say("\(edit)") }
+    guard try invocation.has("yes") || Terminal.confirm("Note them as they are now, running nothing?") else {
+        Terminal.say("nothing was changed")
+        return 1
+    }
+    try runner.accept(edits)
+    Terminal.say("\(edits.count) noted as they are now; concierge migrate drift says whether the database agrees")
+    return 0
+}
+
+@Sendable private func migrateNew(_ invocation: Invocation) throws -> Int32 {
+    guard invocation.operands.count == 1 else {
+        throw UsageError(message: "what shall it be called?", command: invocation.command)
+    }
+    let path = try Project(root: projectRoot()).newMigration(named: invocation.operands[0])
+    Terminal.say(path)
+    return 0
 }
 
 @Sendable private func migrateStatus(_ invocation: Invocation) throws -> Int32 {

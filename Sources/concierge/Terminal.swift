@@ -9,6 +9,15 @@ enum Terminal {
 
     static func complain(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
 
+    /// Asks whoever sits there; throws when nobody does.
+    static func confirm(_ question: String) throws -> Bool {
+        guard isatty(STDIN_FILENO) == 1 else {
+            throw Failure("nobody can be asked: \(question)", hint: "On a terminal it asks; --yes answers.")
+        }
+        say(question + " [y/N] ", terminator: "")
+        return ["y", "yes"].contains(readLine()?.lowercased() ?? "")
+    }
+
     private static func write(_ text: String, to file: Int32) {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {

@@ -205,4 +205,51 @@ struct RunnerTests {
             try runner.apply()
         }
     }
+
+    @Test("Repair notes edited and renamed files as they are, and runs nothing")
+    func repair() throws {
+        try withProject { project, target in
+            try Runner(project.load(), target).apply()
+            #expect(try Runner(project.load(), target).edits().isEmpty)
+            try project.write("migrations/0001_base.sql", "create schema a;\ncreate table a.t (id bigint);")
+            try project.remove("migrations/0002_more.sql")
+            try project.write("migrations/0002_name.sql", "alter table a.t add name text;")
+            let runner = Runner(try project.load(), target)
+            let edits = try runner.edits()
+            #expect(
+                edits.map { $0.description.prefix { $0 != "2" } + "…" }
+                    == ["migrations/0001_base.sql: edited after it was applied on …", "migrations/000…"])
+            #expect(edits.last?.description.contains("renamed from more after") == true)
+            #expect(throws: Refusal.self) { try runner.apply() }
+            try runner.accept(edits)
+            #expect(try runner.edits().isEmpty)
+            #expect(try runner.apply().isEmpty)
+            let type = "select atttypid::regtype from pg_attribute where attrelid = 'a.t'::regclass and attname = 'id'"
+            #expect(try scalar(target, type) == "integer")
+            // Accepted twice, from an old look: no.
+            #expect(throws: Refusal.self) { try runner.accept(edits) }
+        }
+    }
+
+    @Test("A baseline notes what is there from elsewhere, and the next run goes on after it")
+    func baseline() throws {
+        try withProject { project, target in
+            try target.connect().execute(script: "create schema a; create table a.t (id int)")
+            let runner = Runner(try project.load(), target)
+            #expect(throws: Refusal.self) { try runner.baseline(through: 3) }
+            #expect(try runner.baseline(through: 1).map(\.number) == [1])
+            #expect(try runner.apply().migrations.map(\.number) == [2])
+            #expect(try runner.drift() == [])
+            #expect(throws: Refusal.self) { try runner.baseline(through: 2) }
+        }
+    }
+
+    @Test("A new migration takes the next number, and overwrites nothing")
+    func newMigration() throws {
+        let project = try TemporaryProject(files)
+        #expect(try project.load().newMigration(named: "add_rooms") == "migrations/0003_add_rooms.sql")
+        #expect(try project.load().migrations.map(\.number) == [1, 2, 3])
+        #expect(throws: Refusal.self) { try project.load().newMigration(named: "Add rooms") }
+        #expect(throws: Refusal.self) { try project.load().newMigration(named: "../x") }
+    }
 }
