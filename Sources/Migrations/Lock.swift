@@ -40,7 +40,8 @@ public struct LockHolder: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// One migrator a database at a time: a session advisory lock.
+/// One migrator a database at a time: a session advisory lock. Who refreshes a materialized view shares it, so
+/// that neither starts beside the other.
 ///
 /// It is tried for again and again rather than waited for inside the server: a waiting statement would be an
 /// open transaction, and hold back vacuum and every `create index concurrently` of the migrator it waits for.
@@ -60,7 +61,7 @@ struct MigrationLock {
             guard began.duration(to: .now) < patience else {
                 throw Refusal(
                     Problem(
-                        file: "database \(connection.database)", "another migrator holds the lock",
+                        file: "database \(connection.database)", "somebody else migrates it, or refreshes a view",
                         detail: holder?.description,
                         hint: "Wait for it, or end it: select pg_terminate_backend(\(holder?.pid ?? 0));"))
             }

@@ -47,7 +47,7 @@ let jsonOption = OptionRule("json", nil, "print one JSON document instead of lin
 private func report(_ progress: Runner.Progress) {
     switch progress {
     case .waiting(let holder):
-        Terminal.say("waiting for another migrator: \(holder)")
+        Terminal.say("waiting for \(holder)")
     case .began(let name, let files):
         // In a pipe only whole lines are shown; on a terminal the step under way is named.
         if Terminal.isInteractive { Terminal.say("\(title(name, files)) …", terminator: "\r") }

@@ -147,7 +147,7 @@ struct ProcessTests {
             let one = first.end()
             #expect(one.status == 0 && second.status == 0)
             #expect(one.output.contains("up to date"))
-            #expect(second.output.contains("waiting for another migrator: concierge migrate of postgres"))
+            #expect(second.output.contains("waiting for concierge migrate of postgres"))
             #expect(second.output.contains("nothing to do"))
         }
     }

@@ -81,6 +81,9 @@ grant execute on function event.refresh_due_in() to concierge_worker, concierge_
 -- The session lock comes first and in a transaction of its own: taken inside the refreshing one, its snapshot
 -- would be older than the lock, and two refreshes would collide on the unique index. Whoever finds the lock
 -- taken leaves: the marks stay, and the next look finds them.
+--
+-- It shares the migrator's lock: while the database is migrated nobody refreshes, and a migrator waits for the
+-- refresh under way, which would hold back an index that is built concurrently.
 drop procedure if exists event.refresh();
 create or replace procedure event.refresh(only_when_due boolean default false)
     language plpgsql
@@ -91,11 +94,14 @@ begin
     then
         return;
     end if;
-    if not only_when_due or event.refresh_due_in() operator(pg_catalog.<=) 0 then
+    if (not only_when_due or event.refresh_due_in() operator(pg_catalog.<=) 0)
+        and pg_catalog.pg_try_advisory_lock_shared(x'636f6e6369657267'::pg_catalog.int8)
+    then
         commit;
         set transaction isolation level repeatable read;
         perform event.refresh_sessions();
         commit;
+        perform pg_catalog.pg_advisory_unlock_shared(x'636f6e6369657267'::pg_catalog.int8);
     end if;
     perform pg_catalog.pg_advisory_unlock(
         pg_catalog.hashtext('concierge'), pg_catalog.hashtext('event.refresh'));
@@ -104,7 +110,7 @@ $$;
 
 comment on procedure event.refresh(boolean) is
     'Refreshes the session caches, outside any transaction: call event.refresh(). Returns at once when another
-refresh runs, and with only_when_due when there is nothing to refresh.';
+refresh runs or the database is being migrated, and with only_when_due when there is nothing to refresh.';
 
 grant execute on procedure event.refresh(boolean) to concierge_worker, concierge_admin;
 

@@ -117,6 +117,20 @@ select * from dblink('other', 'select pg_advisory_unlock_all()') as t (x text);
 call event.refresh();
 select is((select count(*) from event.dirty_marks)::int, 0, 'and the next one clears them');
 
+-- Beside a migrator: a refresh leaves at once; and a migrator does not begin in the middle of a refresh.
+update event.event_speakers set url = 'v' where session_title = 'Running';
+select * from dblink('other', $$ select pg_advisory_lock(x'636f6e6369657267'::bigint) $$) as t (x text);
+call event.refresh();
+select is((select count(*) from event.dirty_marks)::int, 1, 'While the database is migrated nothing is refreshed');
+select is((select pg_try_advisory_lock(hashtext('concierge'), hashtext('event.refresh'))), true, 'and the refresh keeps no lock');
+select pg_advisory_unlock_all();
+select * from dblink('other', 'select pg_advisory_unlock_all()') as t (x text);
+call event.refresh();
+select is((select count(*) from event.dirty_marks)::int, 0, 'After it, it is');
+select is(t.got, true, 'and neither lock is kept')
+from dblink('other', $$ select pg_try_advisory_lock(x'636f6e6369657267'::bigint) $$) as t (got boolean);
+select * from dblink('other', 'select pg_advisory_unlock_all()') as t (x text);
+
 -- When it is due.
 select ok(event.refresh_due_in() between 290 and 300, 'Right after a refresh the next is due in five minutes');
 create temp table stamp as select refreshed_at from event.refresh_state;
