@@ -2,8 +2,8 @@
 /// tokens with one space between them, unquoted words in lower case.
 ///
 /// White space means something only next to operators (`< -1` is not `<-1`) and after the letter of a string
-/// (`x'1f'` is not `x '1f'`): there, what was joined stays joined. Strings and function bodies are kept as they
-/// are, for the server keeps them so; the body of a `do` runs once and is made canonical itself.
+/// (`x'1f'` is not `x '1f'`): there, what was joined stays joined. Strings and function bodies are kept as
+/// they are, for the server keeps them so; the body of a `do` runs once and is made canonical itself.
 struct CanonicalText {
     private(set) var tokens: [String] = []
 

@@ -1,10 +1,10 @@
 import Postgres
 
-/// What a database is made of, object by object, in the words of its own catalogue: two databases are alike when
-/// their catalogues are equal.
+/// What a database is made of, object by object, in the words of its own catalogue: two databases are alike
+/// when their catalogues are equal.
 ///
-/// Left out: what belongs to the server or to an extension, the ledger, rows, and physical accidents such as the
-/// numbers of columns that were dropped.
+/// Left out: what belongs to the server or to an extension, the ledger, rows, and physical accidents such as
+/// the numbers of columns that were dropped.
 public struct Catalogue: Equatable, Sendable {
     /// Definitions by kind and name: `table event.events`, `function access.me()`.
     public private(set) var definitions: [String: String]
@@ -218,8 +218,8 @@ public struct Difference: Hashable, Sendable, CustomStringConvertible {
     /// What is here; nil when it is missing.
     public let here: String?
 
-    /// `missing`, `extra` or `differs` and the name; below it the lines that only one of them has, `-` for what
-    /// should be and `+` for what is.
+    /// `missing`, `extra` or `differs` and the name; below it the lines that only one of them has, `-` for
+    /// what should be and `+` for what is.
     public var description: String {
         guard let clean else { return "extra    " + name }
         guard let here else { return "missing  " + name }

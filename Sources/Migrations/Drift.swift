@@ -1,9 +1,9 @@
 import Postgres
 
 extension Runner {
-    /// How the database differs from a clean install of the project, which is made in a database of its own on the same
-    /// server and dropped again. Changes nothing here; needs the right to create databases. With a `cronSkipReason`, jobs
-    /// are not compared.
+    /// How the database differs from a clean install of the project, which is made in a database of its own
+    /// on the same server and dropped again. Changes nothing here; needs the right to create databases. With
+    /// a `cronSkipReason`, jobs are not compared.
     public func drift() throws -> [Difference] {
         let live = try target.connect(as: "concierge drift")
         let pending = try Plan(project, LedgerStore.read(live))
@@ -15,13 +15,14 @@ extension Runner {
         }
         try dropLeftovers(live)
         let scratch = "concierge_drift_\(live.backendPID)"
-        let locale = try live.query(
-            """
-            select pg_catalog.format('template template0 encoding %L lc_collate %L lc_ctype %L',
-                pg_catalog.pg_encoding_to_char(encoding), datcollate, datctype)
-            from pg_catalog.pg_database where datname = pg_catalog.current_database()
-            """
-        ).scalar ?? ""
+        let locale =
+            try live.query(
+                """
+                select pg_catalog.format('template template0 encoding %L lc_collate %L lc_ctype %L',
+                    pg_catalog.pg_encoding_to_char(encoding), datcollate, datctype)
+                from pg_catalog.pg_database where datname = pg_catalog.current_database()
+                """
+            ).scalar ?? ""
         try live.execute(script: "create database \(scratch) \(locale)")
         defer { _ = try? live.execute(script: "drop database if exists \(scratch) with (force)") }
 

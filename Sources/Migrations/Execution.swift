@@ -1,8 +1,8 @@
 import Glibc
 import Postgres
 
-/// Runs statements on one session, and looks on from another while one takes long: who is in the way, and how far
-/// an index is built.
+/// Runs statements on one session, and looks on from another while one takes long: who is in the way, and how
+/// far an index is built.
 final class Execution {
     let connection: Connection
     private let target: Target
@@ -41,8 +41,8 @@ final class Execution {
         try connection.execute(script: script, every: .milliseconds(300)) { self.look(name) }
     }
 
-    /// Tries the body again, with growing pauses, while a lock is not to be had in time. Whatever the body did
-    /// must be undone when it throws.
+    /// Tries the body again, with growing pauses, while a lock is not to be had in time. Whatever the body
+    /// did must be undone when it throws.
     func retrying(_ name: String, _ header: Header, _ backOff: BackOff, _ body: () throws -> Void) throws {
         var failures = 0
         while true {
@@ -64,7 +64,8 @@ final class Execution {
 
     private func lockReason(_ error: any Error) -> String {
         let what = ((error as? ScriptError)?.error ?? error as? PostgresError)?.message ?? "\(error)"
-        return shownBlockers.isEmpty ? what : what + "; in the way: " + shownBlockers.map(\.description).joined(separator: ", ")
+        return shownBlockers.isEmpty
+            ? what : what + "; in the way: " + shownBlockers.map(\.description).joined(separator: ", ")
     }
 
     private func look(_ name: String) {

@@ -13,7 +13,8 @@ public struct Header: Hashable, Sendable {
 
     public init() {}
 
-    /// Reads the comment lines a file begins with; a setting that is none, or has no such value, is a problem.
+    /// Reads the comment lines a file begins with; a setting that is none, or has no such value, is a
+    /// problem.
     init(_ text: String, file: String) throws(Refusal) {
         var problems: [Problem] = []
         for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
@@ -25,7 +26,9 @@ public struct Header: Hashable, Sendable {
             let value = words[colon...].dropFirst().trimmed
             if let hint = set(name, value) {
                 problems.append(
-                    Problem(file: file, line: number + 1, "\(name): \(value) is no setting of a migration", hint: hint))
+                    Problem(
+                        file: file, line: number + 1, "\(name): \(value) is no setting of a migration",
+                        hint: hint))
             }
         }
         guard problems.isEmpty else { throw Refusal(problems) }
@@ -39,7 +42,9 @@ public struct Header: Hashable, Sendable {
         case "statement_timeout" where isTimeout(value):
             statementTimeout = value
         case "retries":
-            guard let count = Int(value), (0...1000).contains(count) else { return "Give a number from 0 to 1000." }
+            guard let count = Int(value), (0...1000).contains(count) else {
+                return "Give a number from 0 to 1000."
+            }
             retries = count
         case "transaction":
             guard value == "none" || value == "one" else { return "It is none or one." }
@@ -57,7 +62,8 @@ public struct Header: Hashable, Sendable {
     private func isTimeout(_ value: String) -> Bool {
         let number = value.prefix { $0.isASCII && $0.isNumber }
         return !number.isEmpty && number.count < 10
-            && (number == "0" && number == value || ["us", "ms", "s", "min", "h", "d"].contains(value.dropFirst(number.count)))
+            && (number == "0" && number == value
+                || ["us", "ms", "s", "min", "h", "d"].contains(value.dropFirst(number.count)))
     }
 }
 

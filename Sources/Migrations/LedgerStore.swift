@@ -54,7 +54,8 @@ enum LedgerStore {
         }
     }
 
-    /// A statement of a migration that is not one transaction: what it was, and whether it is known to be done.
+    /// A statement of a migration that is not one transaction: what it was, and whether it is known to be
+    /// done.
     struct Step { let statement: String, isDone: Bool }
 
     /// The steps of a migration that was begun and not finished, by the statement's number from 1.
@@ -64,12 +65,17 @@ enum LedgerStore {
             [Parameter(migration.number)])
         return Dictionary(
             try rows.map {
-                (try $0.value("statement_number"), Step(statement: try $0.value("statement"), isDone: $0["is_done"] == "t"))
+                (
+                    try $0.value("statement_number"),
+                    Step(statement: try $0.value("statement"), isDone: $0["is_done"] == "t")
+                )
             }, uniquingKeysWith: { $1 })
     }
 
     /// Notes that a statement is about to run (`isDone` false) or is done.
-    static func note(_ statement: Statement, _ number: Int, of migration: Migration, isDone: Bool, _ connection: Connection)
+    static func note(
+        _ statement: Statement, _ number: Int, of migration: Migration, isDone: Bool, _ connection: Connection
+    )
         throws
     {
         try connection.query(
@@ -78,10 +84,14 @@ enum LedgerStore {
             values ($1, $2, $3, case when $4::boolean then pg_catalog.clock_timestamp() end)
             on conflict (number, statement_number) do update set done_at = excluded.done_at
             """,
-            [Parameter(migration.number), Parameter(number), Parameter(statement.canonical), Parameter(isDone ? "t" : "f")])
+            [
+                Parameter(migration.number), Parameter(number), Parameter(statement.canonical),
+                Parameter(isDone ? "t" : "f"),
+            ])
     }
 
-    /// How long a migration that is not one transaction has taken, from its first step; its steps are forgotten.
+    /// How long a migration that is not one transaction has taken, from its first step; its steps are
+    /// forgotten.
     static func finish(_ migration: Migration, _ connection: Connection) throws {
         try connection.query(
             """

@@ -21,7 +21,8 @@ public struct LockHolder: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The sessions `a` of pg_stat_activity that are left by the rest of a query.
-    static func named(_ rest: String, _ parameter: Parameter, _ connection: Connection) throws -> [LockHolder] {
+    static func named(_ rest: String, _ parameter: Parameter, _ connection: Connection) throws -> [LockHolder]
+    {
         try connection.query(
             """
             select a.pid, coalesce(a.usename, '') as usename, coalesce(a.application_name, '') as application,
@@ -40,8 +41,8 @@ public struct LockHolder: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// One migrator a database at a time: a session advisory lock. Who refreshes a materialized view shares it, so
-/// that neither starts beside the other.
+/// One migrator a database at a time: a session advisory lock. Who refreshes a materialized view shares it,
+/// so that neither starts beside the other.
 ///
 /// It is tried for again and again rather than waited for inside the server: a waiting statement would be an
 /// open transaction, and hold back vacuum and every `create index concurrently` of the migrator it waits for.
@@ -61,7 +62,8 @@ struct MigrationLock {
             guard began.duration(to: .now) < patience else {
                 throw Refusal(
                     Problem(
-                        file: "database \(connection.database)", "somebody else migrates it, or refreshes a view",
+                        file: "database \(connection.database)",
+                        "somebody else migrates it, or refreshes a view",
                         detail: holder?.description,
                         hint: "Wait for it, or end it: select pg_terminate_backend(\(holder?.pid ?? 0));"))
             }

@@ -1,7 +1,7 @@
 import Postgres
 
-/// A statement that runs in no transaction, so that a crash can leave it done and not noted, or half done: what it
-/// is, and how one finds out.
+/// A statement that runs in no transaction, so that a crash can leave it done and not noted, or half done:
+/// what it is, and how one finds out.
 enum LoneStatement: Equatable {
     /// `create index concurrently`: interrupted or failed, it leaves an index that is INVALID.
     case createIndex(name: String, table: String)
@@ -11,8 +11,8 @@ enum LoneStatement: Equatable {
     case reindexConcurrently
     /// `alter table … detach partition … concurrently`: interrupted, it leaves the partition half detached.
     case detachPartition(String, table: String)
-    /// Done twice is as good as done once: vacuum, analyze, cluster, reindex, checkpoint, alter system, and a call of a
-    /// procedure, which commits for itself and must be able to go on where it stopped.
+    /// Done twice is as good as done once: vacuum, analyze, cluster, reindex, checkpoint, alter system, and a
+    /// call of a procedure, which commits for itself and must be able to go on where it stopped.
     case repeatable
     /// Changes the session, and is forgotten with it: done again by whoever goes on.
     case session
@@ -21,7 +21,9 @@ enum LoneStatement: Equatable {
     init?(_ statement: Statement, file: String) throws(Refusal) {
         let tokens = statement.tokens
         func name(after words: String...) -> String? {
-            guard let at = tokens.indices.first(where: { tokens[$0...].starts(with: words) }) else { return nil }
+            guard let at = tokens.indices.first(where: { tokens[$0...].starts(with: words) }) else {
+                return nil
+            }
             return qualifiedName(tokens[(at + words.count)...])
         }
         let isConcurrent = tokens.contains("concurrently")
@@ -114,7 +116,8 @@ enum LoneStatement: Equatable {
 
 /// `name`, `schema.name` or `"Name"` at the front of some tokens; nil when there is none.
 private func qualifiedName(_ tokens: ArraySlice<String>) -> String? {
-    guard let first = tokens.first, let start = first.utf8.first, isWordStart(start) || start == UInt8(ascii: "\"")
+    guard let first = tokens.first, let start = first.utf8.first,
+        isWordStart(start) || start == UInt8(ascii: "\"")
     else { return nil }
     let rest = tokens.dropFirst()
     guard rest.first == ".", let tail = qualifiedName(rest.dropFirst()) else { return first }

@@ -85,7 +85,7 @@ private func contradictions(_ project: Project, _ ledger: Ledger) -> [Problem] {
                 Problem(
                     file: file, "edited after it was applied on \(applied.appliedAt)",
                     detail:
-                        
+
                         "Applied with checksum \(applied.checksum), "
                         + "the file now has \(migration.source.checksum).",
                     hint: "Restore the file, and write what you want changed as a new migration."))

@@ -143,7 +143,8 @@ extension Project {
         guard Migration.parse(fileName: file) != nil else {
             throw Refusal(
                 Problem(
-                    file: "migrations/" + file, "not the name of a migration", hint: "Lower-case words joined by _."))
+                    file: "migrations/" + file, "not the name of a migration",
+                    hint: "Lower-case words joined by _."))
         }
         try writeNewFile(root + "/migrations/" + file, "-- What it changes, and why now.\n")
         return "migrations/" + file

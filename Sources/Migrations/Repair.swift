@@ -23,8 +23,8 @@ extension Runner {
         }
     }
 
-    /// Notes the files as they are now for these migrations, and runs nothing: whoever accepts says that the database is
-    /// already what the edited file would have made of it.
+    /// Notes the files as they are now for these migrations, and runs nothing: whoever accepts says that the
+    /// database is already what the edited file would have made of it.
     public func accept(_ edits: [Edit]) throws {
         try underLock { connection in
             try connection.transaction {
@@ -37,28 +37,34 @@ extension Runner {
                         ])
                     guard changed.affected == 1 else {
                         throw Refusal(
-                            Problem(file: edit.migration.source.path, "the ledger has changed meanwhile", hint: "Look again."))
+                            Problem(
+                                file: edit.migration.source.path, "the ledger has changed meanwhile",
+                                hint: "Look again."))
                     }
                 }
             }
         }
     }
 
-    /// Notes the migrations up to a number as applied and runs none: for a database that has their objects from elsewhere.
-    /// Refused where a ledger has begun.
+    /// Notes the migrations up to a number as applied and runs none: for a database that has their objects
+    /// from elsewhere. Refused where a ledger has begun.
     @discardableResult
     public func baseline(through number: Int) throws -> [Migration] {
         let known = project.migrations.filter { $0.number <= number }
         guard known.last?.number == number else {
             throw Refusal(
-                Problem(file: "migrations", "there is no migration \(number)", hint: "Name the last one whose objects are there."))
+                Problem(
+                    file: "migrations", "there is no migration \(number)",
+                    hint: "Name the last one whose objects are there."))
         }
         try underLock { connection in
             guard try LedgerStore.read(connection).migrations.isEmpty else {
                 throw Refusal(
                     Problem(
                         file: "database \(connection.database)", "migrations have been applied here",
-                        hint: "A baseline is for a database that came from elsewhere; concierge migrate status shows this one's."))
+                        hint:
+                            "A baseline is for a database that came from elsewhere; concierge migrate status shows this one's."
+                    ))
             }
             try LedgerStore.create(connection)
             try connection.transaction {

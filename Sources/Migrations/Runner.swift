@@ -44,8 +44,8 @@ public struct Runner {
         case retrying(String, reason: String, pause: Duration)
     }
 
-    /// What a statement may wait for a lock, unless its migration says otherwise: whoever wants a table after it waits
-    /// as long.
+    /// What a statement may wait for a lock, unless its migration says otherwise: whoever wants a table after
+    /// it waits as long.
     public static let lockTimeout = "3s"
 
     public let project: Project
@@ -149,11 +149,12 @@ public struct Runner {
         let home =
             try connection.query(
                 """
-            select coalesce(nullif(pg_catalog.current_setting('cron.database_name', true), ''), 'postgres')
-            """
+                select coalesce(nullif(pg_catalog.current_setting('cron.database_name', true), ''), 'postgres')
+                """
             ).scalar ?? "postgres"
         let cron = try target.inDatabase(home).connect()
-        let isThere = try cron.query("select 1 from pg_catalog.pg_extension where extname = 'pg_cron'").count == 1
+        let isThere =
+            try cron.query("select 1 from pg_catalog.pg_extension where extname = 'pg_cron'").count == 1
         return isThere ? cron : nil
     }
 
@@ -171,9 +172,9 @@ public struct Runner {
         }
     }
 
-    /// A migration that is not one transaction. Each statement that can be is a transaction of its own, with its note
-    /// in the ledger. Of the others the ledger says first that they are about to run, so that whoever comes after a
-    /// crash knows what to look for.
+    /// A migration that is not one transaction. Each statement that can be is a transaction of its own, with
+    /// its note in the ledger. Of the others the ledger says first that they are about to run, so that
+    /// whoever comes after a crash knows what to look for.
     private func steps(_ migration: Migration, _ execution: Execution) throws {
         let connection = execution.connection
         let source = migration.source
@@ -184,7 +185,8 @@ public struct Runner {
                 Problem(
                     file: source.path, line: statement.line, "edited while it was half applied",
                     detail: "Statement \(index + 1) was: \(step.statement)",
-                    hint: "Restore the statements that were applied; change the ones after them as you like."))
+                    hint: "Restore the statements that were applied; change the ones after them as you like.")
+            )
         }
 
         try told(source.path, files: 1, connection) {
@@ -193,7 +195,8 @@ public struct Runner {
                 let step = earlier[number]
                 if step?.isDone == true { continue }
                 let note = { (isDone: Bool) in
-                    try connection.execute(script: "set local role none; set local session authorization default")
+                    try connection.execute(
+                        script: "set local role none; set local session authorization default")
                     try LedgerStore.note(statement, number, of: migration, isDone: isDone, connection)
                 }
                 if let lone = try LoneStatement(statement, file: source.path) {
@@ -217,10 +220,11 @@ public struct Runner {
         }
     }
 
-    /// A statement outside any transaction. It may wait for locks without end: those it takes stand in nobody's way, and
-    /// what it has built by then would be lost.
+    /// A statement outside any transaction. It may wait for locks without end: those it takes stand in
+    /// nobody's way, and what it has built by then would be lost.
     private func run(
-        _ lone: LoneStatement, _ statement: Statement, _ source: Source, wasBegun: Bool, _ execution: Execution,
+        _ lone: LoneStatement, _ statement: Statement, _ source: Source, wasBegun: Bool,
+        _ execution: Execution,
         _ note: (Bool) throws -> Void
     ) throws {
         let connection = execution.connection
@@ -233,14 +237,18 @@ public struct Runner {
         try connection.transaction { try note(true) }
     }
 
-    private func setTimeouts(_ header: Header, lock: String, _ scope: String, _ connection: Connection) throws {
+    private func setTimeouts(_ header: Header, lock: String, _ scope: String, _ connection: Connection) throws
+    {
         var script = "set \(scope) lock_timeout = '\(header.lockTimeout ?? lock)'"
-        if let timeout = header.statementTimeout { script += "; set \(scope) statement_timeout = '\(timeout)'" }
+        if let timeout = header.statementTimeout {
+            script += "; set \(scope) statement_timeout = '\(timeout)'"
+        }
         try connection.execute(script: script)
     }
 
     /// Tells before and after, passes warnings on, and leaves the session as it found it.
-    private func told(_ name: String, files: Int, _ connection: Connection, _ body: () throws -> Void) throws {
+    private func told(_ name: String, files: Int, _ connection: Connection, _ body: () throws -> Void) throws
+    {
         progress(.began(name, files: files))
         let began = ContinuousClock.now
         connection.onNotice = { notice in

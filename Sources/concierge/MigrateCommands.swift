@@ -25,11 +25,13 @@ let migrateCommands = [
         run: migrateBaseline),
     Command(
         words: ["migrate", "repair"],
-        summary: "Shows migrations that were edited after they were applied, asks, and notes them as they are.",
+        summary:
+            "Shows migrations that were edited after they were applied, asks, and notes them as they are.",
         options: [OptionRule("yes", nil, "do not ask")],
         run: migrateRepair),
     Command(
-        words: ["migrate", "new"], operands: "NAME", summary: "Makes an empty migration with the next free number.",
+        words: ["migrate", "new"], operands: "NAME",
+        summary: "Makes an empty migration with the next free number.",
         run: migrateNew),
 ]
 
@@ -87,7 +89,8 @@ private func title(_ name: String, _ files: Int) -> String { files == 1 ? name :
 @Sendable private func migrateDrift(_ invocation: Invocation) throws -> Int32 {
     let differences = try Runner(Project(root: projectRoot()), target(invocation)).drift()
     for difference in differences { Terminal.say("\(difference)") }
-    Terminal.say(differences.isEmpty ? "as a clean install" : "\(differences.count) differences from a clean install")
+    Terminal.say(
+        differences.isEmpty ? "as a clean install" : "\(differences.count) differences from a clean install")
     return differences.isEmpty ? 0 : 1
 }
 
@@ -95,7 +98,8 @@ private func title(_ name: String, _ files: Int) -> String { files == 1 ? name :
     guard let number = try invocation.count("to") else {
         throw UsageError(message: "--to is missing", command: invocation.command)
     }
-    let noted = try Runner(Project(root: projectRoot()), target(invocation)) { report($0) }.baseline(through: number)
+    let noted = try Runner(Project(root: projectRoot()), target(invocation)) { report($0) }.baseline(
+        through: number)
     for migration in noted { Terminal.say(Terminal.row(migration.source.path, "noted, not run")) }
     Terminal.say("concierge migrate goes on from here; concierge migrate drift then says what was missing")
     return 0
@@ -114,7 +118,8 @@ private func title(_ name: String, _ files: Int) -> String { files == 1 ? name :
         return 1
     }
     try runner.accept(edits)
-    Terminal.say("\(edits.count) noted as they are now; concierge migrate drift says whether the database agrees")
+    Terminal.say(
+        "\(edits.count) noted as they are now; concierge migrate drift says whether the database agrees")
     return 0
 }
 

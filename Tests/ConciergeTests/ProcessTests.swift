@@ -79,12 +79,18 @@ struct ProcessTests {
             try project.write("migrations/0002_b.sql", "select 2")
             try project.write("migrations/0001_a.sql", "select 2")
             let asked = try run(["migrate", "repair", "--database", url], in: project.root)
-            #expect(asked.status == 1 && asked.output.hasPrefix("migrations/0001_a.sql: edited after it was applied on "))
-            #expect(asked.output.contains("concierge: nobody can be asked: ") && asked.output.contains("--yes answers"))
+            #expect(
+                asked.status == 1
+                    && asked.output.hasPrefix("migrations/0001_a.sql: edited after it was applied on "))
+            #expect(
+                asked.output.contains("concierge: nobody can be asked: ")
+                    && asked.output.contains("--yes answers"))
             let repaired = try run(["migrate", "repair", "--yes", "--database", url], in: project.root)
             #expect(repaired.status == 0, "\(repaired.output)")
             #expect(try run(["migrate", "--database", url], in: project.root).status == 0)
-            #expect(try run(["migrate", "drift", "--database", url], in: project.root).output == "as a clean install\n")
+            #expect(
+                try run(["migrate", "drift", "--database", url], in: project.root).output
+                    == "as a clean install\n")
             let new = try run(["migrate", "new", "c"], in: project.root)
             #expect(new.status == 0 && new.output == "migrations/0003_c.sql\n")
 

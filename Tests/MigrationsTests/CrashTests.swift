@@ -103,7 +103,8 @@ struct CrashTests {
     @Test(
         "Killed in the middle of a statement that is no transaction, too",
         arguments: [
-            "create unique index concurrently t_id on t (id)", "alter table p detach partition p1 concurrently",
+            "create unique index concurrently t_id on t (id)",
+            "alter table p detach partition p1 concurrently",
             "drop index concurrently t_old", "reindex index concurrently t_old",
         ])
     func inTheMiddle(_ statement: String) throws {
@@ -113,10 +114,14 @@ struct CrashTests {
         ]
         let project = try TemporaryProject(files).load()
         try TestServer.withDatabase { target in
-            let base = try TemporaryProject(["migrations/0001_base.sql": files["migrations/0001_base.sql"] ?? ""])
+            let base = try TemporaryProject([
+                "migrations/0001_base.sql": files["migrations/0001_base.sql"] ?? ""
+            ])
             try Runner(base.load(), target).apply()
 
-            let (old, stranger) = (try target.connect(as: "an old snapshot"), try target.connect(as: "a stranger"))
+            let (old, stranger) = (
+                try target.connect(as: "an old snapshot"), try target.connect(as: "a stranger")
+            )
             try old.execute(script: "begin isolation level repeatable read")
             try old.execute(script: "select count(*) from t, p")
             var wasBlocked = false

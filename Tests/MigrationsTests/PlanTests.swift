@@ -124,7 +124,8 @@ import Testing
         let now = Ledger.Migration(number: 1, name: "a", checksum: noted, appliedAt: "2027-05-03")
         #expect(try problems(files, Ledger(migrations: [now])) == [])
         #expect(
-            try problems(files, Ledger(migrations: [applied(1, "a", files["migrations/0001_a.sql"] ?? "")])) == [])
+            try problems(files, Ledger(migrations: [applied(1, "a", files["migrations/0001_a.sql"] ?? "")]))
+                == [])
         #expect(
             try problems(files, Ledger(migrations: [applied(1, "a", "create table t (a int);")]))
                 == ["migrations/0001_a.sql: edited after it was applied on 2027-05-03"])

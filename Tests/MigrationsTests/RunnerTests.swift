@@ -224,7 +224,8 @@ struct RunnerTests {
             try runner.accept(edits)
             #expect(try runner.edits().isEmpty)
             #expect(try runner.apply().isEmpty)
-            let type = "select atttypid::regtype from pg_attribute where attrelid = 'a.t'::regclass and attname = 'id'"
+            let type =
+                "select atttypid::regtype from pg_attribute where attrelid = 'a.t'::regclass and attname = 'id'"
             #expect(try scalar(target, type) == "integer")
             // Accepted twice, from an old look: no.
             #expect(throws: Refusal.self) { try runner.accept(edits) }

@@ -15,7 +15,8 @@ struct SafetyTests {
     }
 
     private func runner(
-        _ project: TemporaryProject, _ target: Target, _ progress: @escaping (Runner.Progress) -> Void = { _ in }
+        _ project: TemporaryProject, _ target: Target,
+        _ progress: @escaping (Runner.Progress) -> Void = { _ in }
     ) throws -> Runner {
         var runner = Runner(try project.load(), target, progress: progress)
         runner.backOff = BackOff(first: .milliseconds(10), cap: .milliseconds(20))
@@ -26,7 +27,7 @@ struct SafetyTests {
     func lockTimeout() throws {
         let files = [
             "migrations/0002_more.sql":
-                "-- lock_timeout: 700ms\nalter table u add a int; alter table t add a int;",
+                "-- lock_timeout: 700ms\nalter table u add a int; alter table t add a int;"
         ]
         try withDatabase(files) { project, target, stranger in
             try stranger.execute(script: "create table t (); create table u ();")
@@ -39,7 +40,9 @@ struct SafetyTests {
                     #expect(holders.map(\.pid) == [Int(stranger.backendPID)])
                     story.append("blocked")
                 case .retrying(_, let reason, _):
-                    #expect(reason.hasPrefix("canceling statement due to lock timeout; in the way: a stranger of "))
+                    #expect(
+                        reason.hasPrefix(
+                            "canceling statement due to lock timeout; in the way: a stranger of "))
                     story.append("retrying")
                     // Meanwhile it holds nothing, so the stranger can take what it held.
                     _ = try? stranger.execute(script: "lock table u; commit")
@@ -66,7 +69,9 @@ struct SafetyTests {
             var tries = 0
             #expect {
                 try runner(project, target) { if case .ran = $0 { tries += 1 } }.apply()
-            } throws: { ($0 as? ScriptError)?.error.sqlState == .lockNotAvailable && ($0 as? ScriptError)?.line == 3 }
+            } throws: {
+                ($0 as? ScriptError)?.error.sqlState == .lockNotAvailable && ($0 as? ScriptError)?.line == 3
+            }
             #expect(tries == 3)
             try stranger.execute(script: "commit")
             #expect(try stranger.query("select to_regclass('v') is null").scalar == "t")
@@ -83,22 +88,30 @@ struct SafetyTests {
         }
     }
 
-    @Test("An index that failed to build is found, dropped and built again",
-        arguments: ["create unique index concurrently i on s.t (a)",
-                    "create unique index concurrently if not exists i on s.t (a)",
-                    "create unique index concurrently \"I \"\"x\" on only s.t (a)"])
+    @Test(
+        "An index that failed to build is found, dropped and built again",
+        arguments: [
+            "create unique index concurrently i on s.t (a)",
+            "create unique index concurrently if not exists i on s.t (a)",
+            "create unique index concurrently \"I \"\"x\" on only s.t (a)",
+        ])
     func invalidIndex(_ sql: String) throws {
         let files = [
-            "migrations/0001_t.sql": "create schema s; create table s.t (a int); insert into s.t values (1), (1);",
-            "migrations/0002_i.sql": "-- transaction: none\ncreate table s.before ();\n\(sql);\ncreate table s.after ();",
+            "migrations/0001_t.sql":
+                "create schema s; create table s.t (a int); insert into s.t values (1), (1);",
+            "migrations/0002_i.sql":
+                "-- transaction: none\ncreate table s.before ();\n\(sql);\ncreate table s.after ();",
         ]
         try withDatabase(files) { project, target, stranger in
             #expect { try runner(project, target).apply() } throws: {
                 ($0 as? ScriptError)?.error.sqlState == .uniqueViolation && ($0 as? ScriptError)?.line == 3
             }
-            let valid = "select string_agg(indisvalid::text, ',') from pg_index where indrelid = 's.t'::regclass"
+            let valid =
+                "select string_agg(indisvalid::text, ',') from pg_index where indrelid = 's.t'::regclass"
             #expect(try stranger.query(valid).scalar == "false")
-            #expect(try stranger.query("select count(*) from migration.step where done_at is not null").scalar == "1")
+            #expect(
+                try stranger.query("select count(*) from migration.step where done_at is not null").scalar
+                    == "1")
 
             try stranger.execute(script: "delete from s.t where ctid = '(0,1)'")
             try runner(project, target).apply()
@@ -150,13 +163,16 @@ struct SafetyTests {
                 return problem?.line == 2 && problem?.message == "edited while it was half applied"
                     && problem?.detail == "Statement 1 was: create table a ( )"
             }
-            try project.write("migrations/0001_a.sql", "-- transaction: none\n-- Why.\nCREATE TABLE a ();\nselect 1;")
+            try project.write(
+                "migrations/0001_a.sql", "-- transaction: none\n-- Why.\nCREATE TABLE a ();\nselect 1;")
             try runner(project, target).apply()
             #expect(try stranger.query("select to_regclass('a') is null").scalar == "f")
         }
     }
 
-    @Test("Who a migration says it is, it still is after every statement, and the ledger is written by the migrator")
+    @Test(
+        "Who a migration says it is, it still is after every statement, and the ledger is written by the migrator"
+    )
     func roles() throws {
         let files = [
             "migrations/0001_a.sql": """
@@ -177,9 +193,16 @@ struct SafetyTests {
     @Test(
         "What a file says of how it is to be run",
         arguments: [
-            ("-- Why.\n\n-- lock_timeout: 2s\n--retries:3\n  -- transaction: none \nselect 1; -- retries: 9", "2s nil 3 false"),
-            ("-- Note: prose, and more: prose\n-- statement_timeout: 10min\n-- transaction: one", "nil 10min 10 true"),
-            ("select 1;\n-- lock_timeout: 2s", "nil nil 10 true"), ("-- lock_timeout: 0", "0 nil 10 true"), ("", "nil nil 10 true"),
+            (
+                "-- Why.\n\n-- lock_timeout: 2s\n--retries:3\n  -- transaction: none \nselect 1; -- retries: 9",
+                "2s nil 3 false"
+            ),
+            (
+                "-- Note: prose, and more: prose\n-- statement_timeout: 10min\n-- transaction: one",
+                "nil 10min 10 true"
+            ),
+            ("select 1;\n-- lock_timeout: 2s", "nil nil 10 true"), ("-- lock_timeout: 0", "0 nil 10 true"),
+            ("", "nil nil 10 true"),
         ])
     func headers(_ text: String, _ expected: String) throws {
         let header = try Header(text, file: "f")
@@ -191,20 +214,24 @@ struct SafetyTests {
     @Test(
         "What it cannot mean is refused with its line",
         arguments: [
-            "-- lock_timeout: 2", "-- lock_timeout: soon", "-- lock_timeout: 1s; drop table t", "-- statement_timeout:",
+            "-- lock_timeout: 2", "-- lock_timeout: soon", "-- lock_timeout: 1s; drop table t",
+            "-- statement_timeout:",
             "-- retries: -1", "-- retries: many", "-- transaction: maybe", "-- lock_timeout: 5 s",
             "-- transactional: none", "-- retry: 3", "-- my_timeout: 2s",
         ])
     func wrongHeaders(_ line: String) throws {
         #expect { try Header("-- Why.\n" + line, file: "f") } throws: { error in
             let problem = (error as? Refusal)?.problems.first
-            return problem?.line == 2 && problem?.hint != nil && problem?.message.hasSuffix("is no setting of a migration") == true
+            return problem?.line == 2 && problem?.hint != nil
+                && problem?.message.hasSuffix("is no setting of a migration") == true
         }
     }
 
     @Test("An index without a name could not be found again, so it is refused before anything runs")
     func namelessIndex() throws {
-        let project = try TemporaryProject(["migrations/0001_i.sql": "-- transaction: none\n\ncreate index concurrently on t (a)"])
+        let project = try TemporaryProject([
+            "migrations/0001_i.sql": "-- transaction: none\n\ncreate index concurrently on t (a)"
+        ])
         #expect { try project.load() } throws: { ($0 as? Refusal)?.problems.first?.line == 3 }
     }
 }

@@ -119,7 +119,8 @@ import Testing
         arguments: [
             ("select 1", "-- why\nSELECT\n\t1 /* one */ ;;\n"),
             ("create table T (a int,b text)", "CREATE TABLE t(\n    A INT, -- the a\n    b text\n);"),
-            ("select a.b,c[1]::int", "select a . b , c [ 1 ] :: int"), ("select 'x'||'y'", "select 'x' || 'y'"),
+            ("select a.b,c[1]::int", "select a . b , c [ 1 ] :: int"),
+            ("select 'x'||'y'", "select 'x' || 'y'"),
             ("select interval'1 day'", "select INTERVAL '1 day'"), ("select -1", "select - 1"),
             ("do $$ begin null; end $$", "DO $body$\nBEGIN -- nothing\n    null;\nEND\n$body$"),
             ("do language plpgsql $$begin end$$", "do LANGUAGE plpgsql $x$ begin  end $x$"),
@@ -134,10 +135,14 @@ import Testing
         arguments: [
             ("select 1", "select 2"), ("select 'a'", "select 'A'"), ("select 'a b'", "select 'a  b'"),
             ("select \"a\"", "select \"A\""), ("select a < -1", "select a <- 1"),
-            ("select x'1f'", "select x '1f'"), ("select U&'a'", "select U & 'a'"), ("select E'\\n'", "select '\\n'"),
-            ("select ab", "select a b"), ("select 1; select 2", "select 1 select 2"), ("select Ä", "select ä"),
-            ("create function f() returns int language sql as $$ select 1 $$",
-             "create function f() returns int language sql as $$ select 1 -- one\n $$"),
+            ("select x'1f'", "select x '1f'"), ("select U&'a'", "select U & 'a'"),
+            ("select E'\\n'", "select '\\n'"),
+            ("select ab", "select a b"), ("select 1; select 2", "select 1 select 2"),
+            ("select Ä", "select ä"),
+            (
+                "create function f() returns int language sql as $$ select 1 $$",
+                "create function f() returns int language sql as $$ select 1 -- one\n $$"
+            ),
             ("do $$ begin raise 'a'; end $$", "do $$ begin raise 'A'; end $$"),
             ("do $$ begin null; end $$", "do $$ begin null; null; end $$"),
         ])
