@@ -20,13 +20,13 @@ let migrateCommands = [
         run: migrateDrift),
     Command(
         words: ["migrate", "baseline"],
-        summary: "Notes migrations as applied, running none: for a database that came from elsewhere.",
+        summary: "Notes migrations as applied, running none, in a database from elsewhere.",
         options: [OptionRule("to", "NUMBER", "the last migration whose objects are there")],
         run: migrateBaseline),
     Command(
         words: ["migrate", "repair"],
         summary:
-            "Shows migrations that were edited after they were applied, asks, and notes them as they are.",
+            "Shows migrations edited after they ran, asks, and notes them as they are.",
         options: [OptionRule("yes", nil, "do not ask")],
         run: migrateRepair),
     Command(
