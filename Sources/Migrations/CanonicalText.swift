@@ -57,7 +57,7 @@ struct CanonicalText {
 
 /// The characters an operator may have (PostgreSQL, section 4.1.3), and the colon of `::` and `:=`.
 private func isOperator(_ byte: UInt8) -> Bool {
-    Array("+-*/<>=~!@#%^&|`?:".utf8).contains(byte)
+    "+-*/<>=~!@#%^&|`?:".utf8.contains(byte)
 }
 
 /// Folds as the server folds names of one-byte letters: nothing but A to Z.

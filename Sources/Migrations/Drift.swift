@@ -13,7 +13,7 @@ extension Runner {
                     file: "database \(live.database)", "not everything has been applied",
                     hint: "Run concierge migrate; what differs after it is drift."))
         }
-        try dropLeftovers(live)
+        try dropLeftovers(of: "concierge_drift_([0-9]+)", live)
         let scratch = "concierge_drift_\(live.backendPID)"
         let locale =
             try live.query(
@@ -41,19 +41,6 @@ extension Runner {
             try clean.add(cronJobsFor: live.database, cron)
         }
         return here.differences(from: clean)
-    }
-
-    /// Drops what a drift left behind that was killed: databases named after sessions that are gone.
-    private func dropLeftovers(_ live: Connection) throws {
-        let rows = try live.query(
-            """
-            select datname from pg_catalog.pg_database
-            where pg_catalog.substring(datname, '^concierge_drift_([0-9]+)$')::integer
-                not in (select pid from pg_catalog.pg_stat_activity)
-            """)
-        for name in try rows.map({ try $0.value("datname", as: String.self) }) {
-            try live.execute(script: "drop database if exists \(live.escapeIdentifier(name)) with (force)")
-        }
     }
 
     private func runCron(_ files: [ObjectFile], for database: String, _ cron: Connection) throws {

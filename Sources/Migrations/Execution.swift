@@ -57,13 +57,18 @@ final class Execution {
         }
     }
 
+    /// What the server said, be it of a statement of a file or of one of ours.
+    private func serverError(_ error: any Error) -> PostgresError? {
+        (error as? ScriptError)?.error ?? error as? PostgresError
+    }
+
     private func isLockTrouble(_ error: any Error) -> Bool {
-        let state = ((error as? ScriptError)?.error ?? error as? PostgresError)?.sqlState
+        let state = serverError(error)?.sqlState
         return state == .lockNotAvailable || state == .deadlockDetected
     }
 
     private func lockReason(_ error: any Error) -> String {
-        let what = ((error as? ScriptError)?.error ?? error as? PostgresError)?.message ?? "\(error)"
+        let what = serverError(error)?.message ?? "\(error)"
         return shownBlockers.isEmpty
             ? what : what + "; in the way: " + shownBlockers.map(\.description).joined(separator: ", ")
     }

@@ -41,17 +41,21 @@ enum LedgerStore {
     /// Notes by today's checksum what was noted by that of a file's bytes, which a comment changes.
     static func modernize(_ project: Project, _ ledger: Ledger, _ connection: Connection) throws {
         for migration in project.migrations
-        where ledger.migrations[migration.number]?.checksum == migration.source.byteChecksum {
+        where isOutdated(ledger.migrations[migration.number]?.checksum, migration.source) {
             try connection.query(
                 "update migration.applied set checksum = $2 where number = $1",
                 [Parameter(migration.number), Parameter(migration.source.checksum)])
         }
         for file in project.preamble + project.objects + project.cron
-        where ledger.objects[file.path] == file.source.byteChecksum {
+        where isOutdated(ledger.objects[file.path], file.source) {
             try connection.query(
                 "update migration.object set checksum = $2 where path = $1",
                 [Parameter(file.path), Parameter(file.source.checksum)])
         }
+    }
+
+    private static func isOutdated(_ noted: String?, _ source: Source) -> Bool {
+        noted != source.checksum && source.isNoted(as: noted)
     }
 
     /// A statement of a migration that is not one transaction: what it was, and whether it is known to be

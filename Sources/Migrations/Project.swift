@@ -5,8 +5,7 @@ public struct Source: Hashable, Sendable {
     /// `1:` and the SHA-256, in hex, of what the file says to the server: comments, white space and the case
     /// of unquoted words do not count.
     public let checksum: String
-    /// SHA-256 of the file's bytes: how ledgers began.
-    let byteChecksum: String
+    private let bytes: [UInt8]
     public let statements: [Statement]
     /// How it wants to be run.
     public let header: Header
@@ -28,11 +27,16 @@ public struct Source: Hashable, Sendable {
         header = try Header(text, file: path)
         self.path = path
         checksum = "1:" + sha256(Array(statements.map(\.canonical).joined(separator: "\n;\n").utf8))
-        byteChecksum = sha256(bytes)
+        self.bytes = bytes
     }
 
+    /// SHA-256 of the file's bytes: how ledgers began.
+    var byteChecksum: String { sha256(bytes) }
+
     /// Whether this is what a ledger noted, in today's manner or the first one.
-    public func isNoted(as noted: String?) -> Bool { noted == checksum || noted == byteChecksum }
+    public func isNoted(as noted: String?) -> Bool {
+        noted == checksum || noted?.hasPrefix("1:") == false && noted == byteChecksum
+    }
 
     /// The statements that cannot be found again after a crash, of a file that is not one transaction.
     var loneProblems: [Problem] {

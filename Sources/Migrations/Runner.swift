@@ -163,11 +163,17 @@ public struct Runner {
         _ name: String, _ header: Header, files: Int, _ execution: Execution, _ body: () throws -> Void
     ) throws {
         try told(name, files: files, execution.connection) {
-            try execution.retrying(name, header, backOff) {
-                try execution.connection.transaction {
-                    try setTimeouts(header, lock: Runner.lockTimeout, "local", execution.connection)
-                    try body()
-                }
+            try attempt(name, header, execution, body)
+        }
+    }
+
+    private func attempt(
+        _ name: String, _ header: Header, _ execution: Execution, _ body: () throws -> Void
+    ) throws {
+        try execution.retrying(name, header, backOff) {
+            try execution.connection.transaction {
+                try setTimeouts(header, lock: Runner.lockTimeout, "local", execution.connection)
+                try body()
             }
         }
     }
@@ -206,12 +212,9 @@ public struct Runner {
                         try run(lone, statement, source, wasBegun: wasBegun, execution, note)
                     }
                 } else {
-                    try execution.retrying(source.path, source.header, backOff) {
-                        try connection.transaction {
-                            try setTimeouts(source.header, lock: Runner.lockTimeout, "local", connection)
-                            try execution.run(statement, of: source)
-                            try note(true)
-                        }
+                    try attempt(source.path, source.header, execution) {
+                        try execution.run(statement, of: source)
+                        try note(true)
                     }
                 }
             }

@@ -252,7 +252,7 @@ struct Scanner {
     }
 }
 
-func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
+private func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 
 /// Letters, underscore, and every byte of a non-ASCII character, as in the server's lexer.
 func isWordStart(_ byte: UInt8) -> Bool {

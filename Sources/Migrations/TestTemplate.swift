@@ -107,15 +107,20 @@ struct TestTemplate {
             try admin.query(
                 "select pg_catalog.pg_advisory_unlock(pg_catalog.hashtext($1))", [Parameter(template)])
         }
-        let leftovers = try admin.query(
-            """
-            select datname from pg_catalog.pg_database
-            where pg_catalog.substring(datname, $1)::integer
-                not in (select pid from pg_catalog.pg_stat_activity)
-            """, [Parameter("^\(TestTemplate.throwAwayPrefix)([0-9]+)_[0-9]+$")])
-        for database in try leftovers.map({ try $0.value("datname", as: String.self) }) {
-            try admin.execute(
-                script: "drop database if exists \(admin.escapeIdentifier(database)) with (force)")
-        }
+        try dropLeftovers(of: TestTemplate.throwAwayPrefix + "([0-9]+)_[0-9]+", admin)
+    }
+}
+
+/// Drops throw-away databases of a killed run: the group of the pattern is the server process of the session
+/// that made one.
+func dropLeftovers(of pattern: String, _ admin: Connection) throws {
+    let leftovers = try admin.query(
+        """
+        select datname from pg_catalog.pg_database
+        where pg_catalog.substring(datname, $1)::integer not in (select pid from pg_catalog.pg_stat_activity)
+        """, [Parameter("^" + pattern + "$")])
+    for database in try leftovers.map({ try $0.value("datname", as: String.self) }) {
+        try admin.execute(
+            script: "drop database if exists \(admin.escapeIdentifier(database)) with (force)")
     }
 }

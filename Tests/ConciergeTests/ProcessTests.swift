@@ -39,6 +39,16 @@ struct ProcessTests {
         try Child(arguments, in: folder).end()
     }
 
+    /// A database with all of ours; not made by the command, whose cron job would outlive it.
+    private func withMigratedDatabase(_ body: (Target) throws -> Void) throws {
+        try TestServer.withDatabase { target in
+            var runner = Runner(try Project(root: TestServer.projectRoot), target)
+            runner.cronSkipReason = "a test"
+            try runner.apply()
+            try body(target)
+        }
+    }
+
     /// Waits until a query answers true, ten seconds at most.
     private func wait(_ connection: Connection, until sql: String) throws {
         for _ in 0..<200 where try connection.query(sql).scalar != "t" { usleep(50_000) }
@@ -197,11 +207,7 @@ struct ProcessTests {
 
     @Test("The demo asks, moves a session, and the next answer knows; then anyone can ask")
     func demo() throws {
-        try TestServer.withDatabase { target in
-            // Not by the command: its cron job would outlive this database.
-            var runner = Runner(try Project(root: TestServer.projectRoot), target)
-            runner.cronSkipReason = "a test"
-            try runner.apply()
+        try withMigratedDatabase { target in
             let url = TestServer.url(target)
 
             let demo = try run(["demo", "--database", url], in: TestServer.projectRoot)
@@ -226,10 +232,7 @@ struct ProcessTests {
 
     @Test("Due follow-ups reach the inbox once each, though the daemon is killed while it delivers them")
     func followUps() throws {
-        try TestServer.withDatabase { target in
-            var runner = Runner(try Project(root: TestServer.projectRoot), target)
-            runner.cronSkipReason = "a test"
-            try runner.apply()
+        try withMigratedDatabase { target in
             let connection = try target.connect()
             try connection.execute(
                 script: """

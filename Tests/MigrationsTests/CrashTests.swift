@@ -48,7 +48,7 @@ struct CrashTests {
         _ = try? stranger.query(
             """
             select pg_terminate_backend(pid, 5000) from pg_stat_activity
-            where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
+            where datname = current_database() and application_name = 'concierge migrate'
             """)
     }
 
@@ -129,11 +129,7 @@ struct CrashTests {
                 try Runner(project, target) { progress in
                     guard case .blocked = progress else { return }
                     wasBlocked = true
-                    _ = try? stranger.query(
-                        """
-                        select pg_terminate_backend(pid, 5000) from pg_stat_activity
-                        where datname = current_database() and application_name = 'concierge migrate'
-                        """)
+                    killMigrator(stranger)
                 }.apply()
             }
             #expect(wasBlocked)
