@@ -31,7 +31,7 @@ extension Runner {
         try runner.apply()
         var clean = try Catalogue(target.inDatabase(scratch).connect(as: "concierge drift"))
         var here = try Catalogue(live)
-        if cronSkipReason == nil, !project.cron.isEmpty, let cron = try cronSession(live) {
+        if cronSkipReason == nil, !project.cron.isEmpty, let cron = try target.cronSession(beside: live) {
             try here.add(cronJobsFor: live.database, cron)
             // The files are run for this very database, looked at, and rolled back.
             try cron.execute(script: "begin")

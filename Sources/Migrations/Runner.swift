@@ -18,6 +18,20 @@ public struct Target: Sendable {
     }
 
     public func inDatabase(_ name: String) -> Target { Target(conninfo, database: name) }
+
+    /// A session in the database where pg_cron lives; nil when it does not.
+    package func cronSession(beside connection: Connection) throws -> Connection? {
+        let home =
+            try connection.query(
+                """
+                select coalesce(nullif(pg_catalog.current_setting('cron.database_name', true), ''), 'postgres')
+                """
+            ).scalar ?? "postgres"
+        let cron = try inDatabase(home).connect()
+        let isThere =
+            try cron.query("select 1 from pg_catalog.pg_extension where extname = 'pg_cron'").count == 1
+        return isThere ? cron : nil
+    }
 }
 
 /// Brings a database to what the project's files say. Prints nothing: it tells its caller through `Progress`.
@@ -129,7 +143,7 @@ public struct Runner {
         if let reason = cronSkipReason { return progress(.skipped(file.source.path, reason: reason)) }
         let cron: Connection
         do {
-            guard let session = try cronSession(connection) else {
+            guard let session = try target.cronSession(beside: connection) else {
                 return progress(.skipped(file.source.path, reason: "this server has no extension pg_cron"))
             }
             cron = session
@@ -142,20 +156,6 @@ public struct Runner {
         let execution = Execution(cron, target, progress)
         try step(file.source.path, file.source.header, files: 1, execution) { try execution.run(file.source) }
         try LedgerStore.record(file, connection)
-    }
-
-    /// A session in the database where pg_cron lives; nil when it does not.
-    func cronSession(_ connection: Connection) throws -> Connection? {
-        let home =
-            try connection.query(
-                """
-                select coalesce(nullif(pg_catalog.current_setting('cron.database_name', true), ''), 'postgres')
-                """
-            ).scalar ?? "postgres"
-        let cron = try target.inDatabase(home).connect()
-        let isThere =
-            try cron.query("select 1 from pg_catalog.pg_extension where extname = 'pg_cron'").count == 1
-        return isThere ? cron : nil
     }
 
     /// One transaction, told about before and after, and tried again when it cannot get a lock.

@@ -103,8 +103,7 @@ private struct Doctor {
 
     /// pg_cron's version where it lives; nil where it does not.
     private func cronVersion() throws -> String? {
-        let home = try setting("cron.database_name") ?? "postgres"
-        let session = try? target.inDatabase(home).connect(as: "concierge doctor")
+        let session = try? target.cronSession(beside: connection)
         return try session?.query("select extversion from pg_extension where extname = 'pg_cron'").scalar
     }
 
