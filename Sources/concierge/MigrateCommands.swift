@@ -57,8 +57,12 @@ private func report(_ progress: Runner.Progress) {
         Terminal.say(Terminal.row(name, "ok, \(duration.brief)"))
     case .skipped(let name, let reason):
         Terminal.say(Terminal.row(name, "skipped: \(reason)"))
-    case .orphan(let path):
-        Terminal.say("sql/\(path) left the manifest; what it made stays until a migration drops it")
+    case .dropping(let object):
+        Terminal.say("\(object) left sql/, and is dropped")
+    case .recreating(let object):
+        Terminal.say("\(object) is made again")
+    case .rebuilt(let object):
+        Terminal.say("\(object) was built anew")
     case .warning(let name, let warning):
         Terminal.say("\(name): \(warning)")
     case .ran:
@@ -81,7 +85,9 @@ private func title(_ name: String, _ files: Int) -> String { files == 1 ? name :
         Terminal.say(source.path)
         for statement in source.statements { Terminal.say("  \(statement.line): \(statement.headline)") }
     }
-    for path in plan.orphans { Terminal.say("sql/\(path) left the manifest; what it made stays") }
+    for path in plan.orphans {
+        Terminal.say("sql/\(path) left the manifest; what it made is dropped, unless another file makes it")
+    }
     Terminal.say("\(plan.migrations.count) migrations, \(plan.objects.count + plan.cron.count) files of sql/")
     return 0
 }

@@ -44,8 +44,13 @@ public struct Runner {
         case finished(String, Duration)
         /// A file that could not be run here, and why.
         case skipped(String, reason: String)
-        /// A path that left the manifest. Its object stays until a migration drops it.
-        case orphan(String)
+        /// No file makes it any more, so it is dropped.
+        case dropping(MadeObject)
+        /// It was dropped so that it, or what it stands on, can be made in another shape; its file makes it
+        /// again.
+        case recreating(MadeObject)
+        /// A materialized view was built anew and has taken the old one's place.
+        case rebuilt(MadeObject)
         /// A warning the server raised while a step ran.
         case warning(String, PostgresError)
         /// A statement of the file has run; if the file is one transaction, it can still be undone.
@@ -117,45 +122,75 @@ public struct Runner {
         }
         // A migration that drops what an object file made may delete that file's row from the ledger: so read
         // it again.
-        let later = plan.migrations.isEmpty ? plan : try Plan(project, LedgerStore.read(connection))
-        try applyObjects(later, execution)
+        let newest = plan.migrations.isEmpty ? ledger : try LedgerStore.read(connection)
+        let later = plan.migrations.isEmpty ? plan : try Plan(project, newest)
+        try unscheduleOrphans(later, newest, connection)
+        try applyObjects(later, newest, execution)
         for file in later.cron { try applyCron(file, connection) }
         return plan
     }
 
-    private func applyObjects(_ plan: Plan, _ execution: Execution) throws {
-        let connection = execution.connection
-        if !plan.objects.isEmpty {
-            try step("sql/", Header(), files: plan.objects.count, execution) {
-                for file in project.preamble + plan.objects { try execution.run(file.source) }
-                try stepDown(connection)
-                for file in project.preamble + plan.objects { try LedgerStore.record(file, connection) }
-            }
-        }
-        for path in plan.orphans {
-            try LedgerStore.forget(path, connection)
-            progress(.orphan(path))
+    private func applyObjects(_ plan: Plan, _ ledger: Ledger, _ execution: Execution) throws {
+        guard !plan.objects.isEmpty || !plan.orphans.isEmpty else { return }
+        try step("sql/", Header(), files: plan.objects.count, execution) {
+            let application = ObjectApplication(project, plan, ledger, execution, progress)
+            try application.run()
+            try stepDown(execution.connection)
+            try application.record()
         }
     }
 
     /// Runs a file where pg_cron lives; there, `concierge.database` says which database its jobs are for.
     private func applyCron(_ file: ObjectFile, _ connection: Connection) throws {
         if let reason = cronSkipReason { return progress(.skipped(file.source.path, reason: reason)) }
-        let cron: Connection
-        do {
-            guard let session = try target.cronSession(beside: connection) else {
-                return progress(.skipped(file.source.path, reason: "this server has no extension pg_cron"))
-            }
-            cron = session
-        } catch let error as PostgresError {
-            return progress(
-                .skipped(file.source.path, reason: "where pg_cron lives cannot be reached: \(error.message)"))
+        guard let cron = try cronSession(connection, { progress(.skipped(file.source.path, reason: $0)) })
+        else {
+            return
         }
         try cron.query(
             "select pg_catalog.set_config('concierge.database', $1, false)", [Parameter(connection.database)])
         let execution = Execution(cron, target, progress)
-        try step(file.source.path, file.source.header, files: 1, execution) { try execution.run(file.source) }
-        try LedgerStore.record(file, connection)
+        var made: [Ledger.Made] = []
+        try step(file.source.path, file.source.header, files: 1, execution) {
+            let before = try CronJobs.versions(connection.database, cron)
+            try execution.run(file.source)
+            let after = try CronJobs.versions(connection.database, cron)
+            made = after.filter { before[$0.key] != $0.value }.keys.map {
+                Ledger.Made(object: MadeObject(kind: MadeObject.cronJob, identity: $0))
+            }
+        }
+        try connection.transaction {
+            try LedgerStore.record(file, connection)
+            try LedgerStore.record(made, of: file, connection)
+        }
+    }
+
+    /// Ends the jobs of files that left the manifest.
+    private func unscheduleOrphans(_ plan: Plan, _ ledger: Ledger, _ connection: Connection) throws {
+        let jobs = plan.orphans.flatMap { ledger.made?[$0] ?? [] }.map(\.object)
+            .filter { $0.kind == MadeObject.cronJob }
+        guard !jobs.isEmpty else { return }
+        let cron = try cronSession(connection) { reason in
+            for job in jobs { progress(.skipped(job.description, reason: reason)) }
+        }
+        for job in jobs {
+            guard let cron, try CronJobs.versions(connection.database, cron)[job.identity] != nil else {
+                continue
+            }
+            progress(.dropping(job))
+            try cron.query("select cron.unschedule($1)", [Parameter(job.identity)])
+        }
+    }
+
+    /// A session where pg_cron lives, or the reason why there is none.
+    private func cronSession(_ connection: Connection, _ skipped: (String) -> Void) throws -> Connection? {
+        do {
+            if let session = try target.cronSession(beside: connection) { return session }
+            skipped("this server has no extension pg_cron")
+        } catch let error as PostgresError {
+            skipped("where pg_cron lives cannot be reached: \(error.message)")
+        }
+        return nil
     }
 
     /// One transaction, told about before and after, and tried again when it cannot get a lock.
@@ -278,5 +313,17 @@ public struct Runner {
     /// Ends whatever role the files took on, so that the ledger is written by the migrator itself.
     private func stepDown(_ connection: Connection) throws {
         try connection.execute(script: "reset session authorization; reset role")
+    }
+}
+
+/// The jobs of pg_cron.
+enum CronJobs {
+    /// The named jobs for a database, each with a version that changes when it does.
+    static func versions(_ database: String, _ cron: Connection) throws -> [String: String] {
+        let rows = try cron.query(
+            "select jobname, ctid::text as version from cron.job where database = $1 and jobname is not null",
+            [Parameter(database)])
+        return Dictionary(
+            try rows.map { (try $0.value("jobname"), try $0.value("version")) }, uniquingKeysWith: { $1 })
     }
 }

@@ -30,6 +30,24 @@ public struct Source: Hashable, Sendable {
         self.bytes = bytes
     }
 
+    /// Whether it has a name anywhere, in a string or a body, too.
+    func mentions(_ name: String) -> Bool {
+        let wanted = Array(asciiLowercased(nameParts(name).last ?? name).utf8)
+        guard let first = wanted.first else { return false }
+        for statement in statements {
+            let text = Array(asciiLowercased(statement.text).utf8)
+            var start = text[...]
+            while let at = start.firstIndex(of: first) {
+                let end = at + wanted.count
+                let isWhole =
+                    (at == 0 || !isWordPart(text[at - 1])) && (end >= text.count || !isWordPart(text[end]))
+                if isWhole, text[at...].starts(with: wanted) { return true }
+                start = text[(at + 1)...]
+            }
+        }
+        return false
+    }
+
     /// SHA-256 of the file's bytes: how ledgers began.
     var byteChecksum: String { sha256(bytes) }
 
@@ -128,6 +146,9 @@ public struct Project: Sendable {
         }
         for migration in migrations {
             problems += migration.source.loneProblems
+        }
+        for file in files {
+            _ = try collect { try MaterializedView.all(in: file.source) }
         }
         guard problems.isEmpty else { throw Refusal(problems) }
 
