@@ -385,6 +385,25 @@ struct ObjectTests {
         }
     }
 
+    @Test("What stands in the way in a file with a materialized view does not take the view along")
+    func besideAPlainView() throws {
+        var files = ObjectTests.catalogue
+        files["sql/labels.sql"]? += "create view first_label as select min(label) from labels;"
+        try scene(files) { scene throws in
+            let file = "select relfilenode from pg_class where relname = 'labels'"
+            let first = try scene.scalar(file)
+            files["sql/labels.sql"]? += "comment on view first_label is 'The first.';"
+            #expect(try scene.migrate(["sql/labels.sql": files["sql/labels.sql"] ?? ""]) == ["labels.sql"])
+            #expect(scene.told == ["recreating view public.first_label"])
+            #expect(try scene.scalar(file) == first)
+            #expect(try scene.isClean())
+            // Now a plain view of that name.
+            let plain = "create or replace view labels as select id, label(name) as label from item;"
+            #expect(try scene.migrate(["sql/labels.sql": plain]) == ["labels.sql", "label_count.sql"])
+            #expect(try scene.isClean())
+        }
+    }
+
     @Test("A materialized view on a view that changes its columns is made again with it")
     func materializedOnView() throws {
         var files = ObjectTests.catalogue

@@ -35,7 +35,7 @@ alter materialized view event.mv_sessions_next_60
 delete from event.refresh_state;
 
 -- The door for apps: the tenant is checked here, and nothing leaks past the barrier.
-create view event.cached_sessions with (security_barrier) as
+create or replace view event.cached_sessions with (security_barrier) as
 select c.*
 from (
     select n.*, 'now' as timeframe from event.mv_sessions_now as n

@@ -96,7 +96,9 @@ final class ObjectApplication {
             // Of an undone attempt nothing is left, not even a view built beside.
             try connection.execute(script: "rollback to savepoint concierge_file")
             waiting.removeAll { $0.file == file.path }
-            let own = Set(noted(file.path)).union(made[file.path] ?? [])
+            // Its materialized views are not in the way, as long as they are to be some.
+            let views = try MaterializedView.all(in: file.source).compactMap(existing)
+            let own = Set(noted(file.path)).union(made[file.path] ?? []).subtracting(views)
                 .intersection(try MadeObjects.all(connection))
             guard !own.isEmpty else { throw error }
             let gone = try drop(own)
