@@ -60,6 +60,7 @@ import Testing
 
                   --json          print one JSON document instead of lines
                   --database URI  as libpq understands it; else PGHOST, PGSERVICE, …; else the dev cluster
+                  --env NAME      a service of libpq's pg_service.conf: dev, test, prod, …
                   --help          show this help
                 """)
         #expect(CommandLineTool.helpText(["help", "test"])?.hasPrefix("concierge test [PATH ...]\n") == true)

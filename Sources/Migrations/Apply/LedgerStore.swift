@@ -49,9 +49,11 @@ enum LedgerStore {
 
     /// Makes the tables where they are missing.
     static func create(_ connection: Connection) throws {
-        for (table, definition) in [
+        let tables = [
             ("object", definition), ("step", stepDefinition), ("made", madeDefinition),
-        ] {
+            ("run", RunLog.definition),
+        ]
+        for (table, definition) in tables {
             let exists = try connection.query(
                 "select pg_catalog.to_regclass('migration.' || $1) is not null", [Parameter(table)]
             ).scalar
@@ -167,6 +169,10 @@ enum LedgerStore {
                 Parameter(notes.map(\.object.identity)), Parameter(notes.map { $0.definition ?? "" }),
                 Parameter(notes.map { $0.inputs ?? "" }),
             ])
+    }
+
+    static func forget(_ migration: Migration, _ connection: Connection) throws {
+        try connection.query("delete from migration.applied where number = $1", [Parameter(migration.number)])
     }
 
     static func forget(_ path: String, _ connection: Connection) throws {

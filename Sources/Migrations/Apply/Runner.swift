@@ -71,6 +71,8 @@ public struct Runner {
     public let target: Target
     /// Why cron files are not run; nil runs them where pg_cron is there.
     public var cronSkipReason: String?
+    /// From where the files come; asked only when there is something to note.
+    public var origin: () throws -> Origin? = { nil }
     /// How long to wait for another migrator.
     public var patience: Duration = .seconds(300)
     /// The pauses before a step is tried again that could not get a lock.
@@ -99,21 +101,34 @@ public struct Runner {
     /// it stay.
     @discardableResult
     public func apply() throws -> Plan {
-        let connection = try target.connect()
-        try Runner.guardAgainstDeath(connection)
-        try MigrationLock.take(connection, patience: patience) { progress(.waiting(for: $0)) }
-        defer { MigrationLock.release(connection) }
+        try underLock { connection in
+            let ledger = try LedgerStore.read(connection)
+            let plan = try Plan(project, ledger)
+            try LedgerStore.create(connection)
+            try LedgerStore.modernize(project, ledger, connection)
+            guard !plan.isEmpty else { return plan }
+            let files = plan.objects.count + plan.cron.count
+            let execution = Execution(connection, target, progress)
+            // A job that cannot be made here is tried every time, and no event.
+            guard !plan.isOnlyCron else {
+                try apply(plan, ledger, execution)
+                return plan
+            }
+            try logged("up", plan.migrations.map(\.number), files: files, connection) {
+                try apply(plan, ledger, execution)
+            }
+            return plan
+        }
+    }
 
-        let ledger = try LedgerStore.read(connection)
-        let plan = try Plan(project, ledger)
-        try LedgerStore.create(connection)
-        try LedgerStore.modernize(project, ledger, connection)
-        let execution = Execution(connection, target, progress)
+    private func apply(_ plan: Plan, _ ledger: Ledger, _ execution: Execution) throws {
+        let connection = execution.connection
         for migration in plan.migrations {
             if migration.source.header.isTransactional {
                 try step(migration.source.path, migration.source.header, files: 1, execution) {
                     try execution.run(migration.source)
                     try stepDown(connection)
+                    try check(migration, within: connection)
                     try LedgerStore.record(migration, connection)
                 }
             } else {
@@ -127,8 +142,42 @@ public struct Runner {
         try unscheduleOrphans(later, newest, connection)
         try applyObjects(later, newest, execution)
         for file in later.cron { try applyCron(file, connection) }
-        return plan
     }
+
+    /// Runs the body on a session that no other migrator is beside.
+    private func underLock<Result>(_ body: (Connection) throws -> Result) throws -> Result {
+        let connection = try target.connect()
+        try Runner.guardAgainstDeath(connection)
+        try MigrationLock.take(connection, patience: patience) { progress(.waiting(for: $0)) }
+        defer { MigrationLock.release(connection) }
+        return try body(connection)
+    }
+
+    /// The same for what changes the ledger in its own way, noted under that name.
+    func underLock(as command: String, _ migrations: [Int], _ body: (Connection) throws -> Void) throws {
+        try underLock { connection in
+            try LedgerStore.create(connection)
+            try logged(command, migrations, files: 0, connection) { try body(connection) }
+        }
+    }
+
+    /// Notes in the ledger who wants to do what, and how it ended.
+    func logged(
+        _ command: String, _ migrations: [Int], files: Int, _ connection: Connection,
+        _ body: () throws -> Void
+    ) throws {
+        let run = try RunLog.begin(command, migrations, files: files, origin(), connection)
+        do {
+            try body()
+            RunLog.end(run, error: nil, connection)
+        } catch {
+            RunLog.end(run, error: error, connection)
+            throw error
+        }
+    }
+
+    /// The last runs that wanted to change something, the newest first.
+    public func runs(limit: Int = 20) throws -> [Run] { try RunLog.read(target.connect(), limit: limit) }
 
     private func applyObjects(_ plan: Plan, _ ledger: Ledger, _ execution: Execution) throws {
         guard !plan.objects.isEmpty || !plan.orphans.isEmpty else { return }
@@ -140,61 +189,8 @@ public struct Runner {
         }
     }
 
-    /// Runs a file where pg_cron lives; there, `concierge.database` says which database its jobs are for.
-    private func applyCron(_ file: ObjectFile, _ connection: Connection) throws {
-        if let reason = cronSkipReason { return progress(.skipped(file.source.path, reason: reason)) }
-        guard let cron = try cronSession(connection, { progress(.skipped(file.source.path, reason: $0)) })
-        else {
-            return
-        }
-        try cron.query(
-            "select pg_catalog.set_config('concierge.database', $1, false)", [Parameter(connection.database)])
-        let execution = Execution(cron, target, progress)
-        var made: [Ledger.Made] = []
-        try step(file.source.path, file.source.header, files: 1, execution) {
-            let before = try CronJobs.versions(connection.database, cron)
-            try execution.run(file.source)
-            let after = try CronJobs.versions(connection.database, cron)
-            made = after.filter { before[$0.key] != $0.value }.keys.map {
-                Ledger.Made(object: MadeObject(kind: MadeObject.cronJob, identity: $0))
-            }
-        }
-        try connection.transaction {
-            try LedgerStore.record(file, connection)
-            try LedgerStore.record(made, of: file, connection)
-        }
-    }
-
-    /// Ends the jobs of files that left the manifest.
-    private func unscheduleOrphans(_ plan: Plan, _ ledger: Ledger, _ connection: Connection) throws {
-        let jobs = plan.orphans.flatMap { ledger.made?[$0] ?? [] }.map(\.object)
-            .filter { $0.kind == MadeObject.cronJob }
-        guard !jobs.isEmpty else { return }
-        let cron = try cronSession(connection) { reason in
-            for job in jobs { progress(.skipped(job.description, reason: reason)) }
-        }
-        for job in jobs {
-            guard let cron, try CronJobs.versions(connection.database, cron)[job.identity] != nil else {
-                continue
-            }
-            progress(.dropping(job))
-            try cron.query("select cron.unschedule($1)", [Parameter(job.identity)])
-        }
-    }
-
-    /// A session where pg_cron lives, or the reason why there is none.
-    private func cronSession(_ connection: Connection, _ skipped: (String) -> Void) throws -> Connection? {
-        do {
-            if let session = try target.cronSession(beside: connection) { return session }
-            skipped("this server has no extension pg_cron")
-        } catch let error as PostgresError {
-            skipped("where pg_cron lives cannot be reached: \(error.message)")
-        }
-        return nil
-    }
-
     /// One transaction, told about before and after, and tried again when it cannot get a lock.
-    private func step(
+    func step(
         _ name: String, _ header: Header, files: Int, _ execution: Execution, _ body: () throws -> Void
     ) throws {
         try told(name, files: files, execution.connection) {
@@ -202,7 +198,7 @@ public struct Runner {
         }
     }
 
-    private func attempt(
+    func attempt(
         _ name: String, _ header: Header, _ execution: Execution, _ body: () throws -> Void
     ) throws {
         try execution.retrying(name, header, backOff) {
@@ -213,70 +209,7 @@ public struct Runner {
         }
     }
 
-    /// A migration that is not one transaction. Each statement that can be is a transaction of its own, with
-    /// its note in the ledger. Of the others the ledger says first that they are about to run, so that
-    /// whoever comes after a crash knows what to look for.
-    private func steps(_ migration: Migration, _ execution: Execution) throws {
-        let connection = execution.connection
-        let source = migration.source
-        let earlier = try LedgerStore.steps(migration, connection)
-        for (index, statement) in source.statements.enumerated() {
-            guard let step = earlier[index + 1], step.statement != statement.canonical else { continue }
-            throw Refusal(
-                Problem(
-                    file: source.path, line: statement.line, "edited while it was half applied",
-                    detail: "Statement \(index + 1) was: \(step.statement)",
-                    hint: "Restore the statements that were applied; change the ones after them as you like.")
-            )
-        }
-
-        try told(source.path, files: 1, connection) {
-            for (index, statement) in source.statements.enumerated() {
-                let number = index + 1
-                let step = earlier[number]
-                if step?.isDone == true { continue }
-                let note = { (isDone: Bool) in
-                    try connection.execute(
-                        script: "set local role none; set local session authorization default")
-                    try LedgerStore.note(statement, number, of: migration, isDone: isDone, connection)
-                }
-                if let lone = try LoneStatement(statement, file: source.path) {
-                    var wasBegun = step != nil
-                    try execution.retrying(source.path, source.header, backOff) {
-                        defer { wasBegun = true }
-                        try run(lone, statement, source, wasBegun: wasBegun, execution, note)
-                    }
-                } else {
-                    try attempt(source.path, source.header, execution) {
-                        try execution.run(statement, of: source)
-                        try note(true)
-                    }
-                }
-            }
-            try stepDown(connection)
-            try connection.transaction { try LedgerStore.finish(migration, connection) }
-        }
-    }
-
-    /// A statement outside any transaction. It may wait for locks without end: those it takes stand in
-    /// nobody's way, and what it has built by then would be lost.
-    private func run(
-        _ lone: LoneStatement, _ statement: Statement, _ source: Source, wasBegun: Bool,
-        _ execution: Execution,
-        _ note: (Bool) throws -> Void
-    ) throws {
-        let connection = execution.connection
-        if lone == .session { return try execution.run(statement, of: source) }
-        let remainder = try lone.remainder(connection, wasBegun: wasBegun)
-        try connection.transaction { try note(false) }
-        try setTimeouts(source.header, lock: "0", "session", connection)
-        for script in remainder.cleanUp { try execution.run(script: script, of: source.path) }
-        if !remainder.isDone { try execution.run(statement, of: source) }
-        try connection.transaction { try note(true) }
-    }
-
-    private func setTimeouts(_ header: Header, lock: String, _ scope: String, _ connection: Connection) throws
-    {
+    func setTimeouts(_ header: Header, lock: String, _ scope: String, _ connection: Connection) throws {
         var script = "set \(scope) lock_timeout = '\(header.lockTimeout ?? lock)'"
         if let timeout = header.statementTimeout {
             script += "; set \(scope) statement_timeout = '\(timeout)'"
@@ -285,8 +218,7 @@ public struct Runner {
     }
 
     /// Tells before and after, passes warnings on, and leaves the session as it found it.
-    private func told(_ name: String, files: Int, _ connection: Connection, _ body: () throws -> Void) throws
-    {
+    func told(_ name: String, files: Int, _ connection: Connection, _ body: () throws -> Void) throws {
         progress(.began(name, files: files))
         let began = ContinuousClock.now
         connection.onNotice = { notice in
@@ -311,19 +243,7 @@ public struct Runner {
     }
 
     /// Ends whatever role the files took on, so that the ledger is written by the migrator itself.
-    private func stepDown(_ connection: Connection) throws {
+    func stepDown(_ connection: Connection) throws {
         try connection.execute(script: "reset session authorization; reset role")
-    }
-}
-
-/// The jobs of pg_cron.
-enum CronJobs {
-    /// The named jobs for a database, each with a version that changes when it does.
-    static func versions(_ database: String, _ cron: Connection) throws -> [String: String] {
-        let rows = try cron.query(
-            "select jobname, ctid::text as version from cron.job where database = $1 and jobname is not null",
-            [Parameter(database)])
-        return Dictionary(
-            try rows.map { (try $0.value("jobname"), try $0.value("version")) }, uniquingKeysWith: { $1 })
     }
 }

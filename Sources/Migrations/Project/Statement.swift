@@ -271,6 +271,7 @@ func isWordStart(_ byte: UInt8) -> Bool {
     (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20) || byte == UInt8(ascii: "_") || byte >= 0x80
 }
 
-func isWordPart(_ byte: UInt8) -> Bool {
+/// The same, and digits and $.
+package func isWordPart(_ byte: UInt8) -> Bool {
     isWordStart(byte) || isDigit(byte) || byte == UInt8(ascii: "$")
 }
