@@ -12,8 +12,8 @@ let migrateCommands = [
         options: [jsonOption], run: migrateStatus),
     Command(
         words: ["migrate", "plan"],
-        summary: "Shows each statement the next migrate would run; changes nothing.",
-        run: migratePlan),
+        summary: "Shows each statement the next migrate would run, with its locks; changes nothing.",
+        options: [jsonOption], run: migratePlan),
     Command(
         words: ["migrate", "drift"],
         summary: "Compares the database with a clean install of the files; changes nothing.",
@@ -73,18 +73,6 @@ private func report(_ progress: Runner.Progress) {
 }
 
 private func title(_ name: String, _ files: Int) -> String { files == 1 ? name : "\(name) (\(files) files)" }
-
-@Sendable private func migratePlan(_ invocation: Invocation) throws -> Int32 {
-    let plan = try Runner(Project(root: projectRoot()), target(invocation)).plan()
-    let sources = plan.migrations.map(\.source) + plan.objects.map(\.source) + plan.cron.map(\.source)
-    for source in sources {
-        Terminal.say(source.path)
-        for statement in source.statements { Terminal.say("  \(statement.line): \(statement.headline)") }
-    }
-    for path in plan.orphans { Terminal.say("sql/\(path) left the manifest; what it made stays") }
-    Terminal.say("\(plan.migrations.count) migrations, \(plan.objects.count + plan.cron.count) files of sql/")
-    return 0
-}
 
 @Sendable private func migrateDrift(_ invocation: Invocation) throws -> Int32 {
     let differences = try Runner(Project(root: projectRoot()), target(invocation)).drift()

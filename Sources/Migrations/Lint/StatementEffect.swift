@@ -69,8 +69,16 @@ public struct RelationEffect: Hashable, Sendable {
     public var work: RowWork
     /// Made earlier in the same file, so that nobody else can want it yet.
     public var isFresh = false
+    /// What the database says of the relation; nil without one, or when it is not there yet.
+    public var size: RelationSize?
 
     var relation: QualifiedName? { if case .relation(let name) = subject { name } else { nil } }
+}
+
+/// How large a relation is, its indexes included: as the server estimates.
+public struct RelationSize: Hashable, Sendable {
+    public let rows: Int
+    public let bytes: Int
 }
 
 /// What a statement depends on and does not say. The files know some of it, the server all.
@@ -92,11 +100,11 @@ protocol Surroundings {
     func isFresh(_ relation: QualifiedName) -> Bool
 }
 
-/// Which relations a statement locks, how, and what it does with their rows (PostgreSQL 15: section 13.3, the
+/// Which relations some statements of one transaction lock, how, and what they do with their rows (PostgreSQL 15: section 13.3, the
 /// reference pages, and `AlterTableGetLockLevel`). Relations it only reads included; catalogues not.
-func effects(of statement: SyntaxTree, _ around: any Surroundings) -> [RelationEffect] {
+func effects(of statements: [SyntaxTree], _ around: any Surroundings) -> [RelationEffect] {
     var collector = EffectCollector(around)
-    collector.add(statement)
+    for statement in statements { collector.add(statement) }
     return collector.effects.sorted { ($1.lock, $1.work) < ($0.lock, $0.work) }
 }
 
