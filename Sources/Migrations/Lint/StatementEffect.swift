@@ -89,11 +89,13 @@ protocol Surroundings {
     func isCheckedDomain(_ type: QualifiedName) -> Bool
     /// Whether a validated check proves already that a column has no nulls.
     func isProvenNotNull(_ column: String, of table: QualifiedName) -> Bool
-    /// Whether the rows stay as they are when a column gets a type; nil when it is not known.
-    func keepsRows(_ column: String, of table: QualifiedName, as type: SyntaxTree) -> Bool?
+    /// What happens to the rows when a column gets a type.
+    func work(_ column: String, of table: QualifiedName, as type: SyntaxTree) -> RowWork
     func table(of index: QualifiedName) -> QualifiedName?
     /// The table a foreign key refers to; nil when it is none or not known.
     func target(of constraint: String, on table: QualifiedName) -> QualifiedName?
+    /// The tables the foreign keys of a column, or of a whole table, refer to.
+    func targets(of table: QualifiedName, column: String?) -> [QualifiedName]
     /// Whether a validated check speaks for the bounds of a partition to be.
     func isChecked(_ table: QualifiedName) -> Bool
     /// Whether the file made it, a few lines before.
@@ -231,7 +233,10 @@ struct EffectCollector {
                 lockTable(of: index, isGentle ? .shareUpdateExclusive : .accessExclusive)
             case "OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_SEQUENCE", "OBJECT_FOREIGN_TABLE":
                 guard let name = QualifiedName(words) else { continue }
-                lock(.relation(name), .accessExclusive, statement.removeType.text == "OBJECT_TABLE" ? .empties : .none)
+                let isTable = statement.removeType.text == "OBJECT_TABLE"
+                lock(.relation(name), .accessExclusive, isTable ? .empties : .none)
+                guard isTable else { continue }
+                for other in around.targets(of: name, column: nil) { lock(.relation(other), .accessExclusive) }
             case "OBJECT_TRIGGER", "OBJECT_POLICY", "OBJECT_RULE":
                 guard let table = QualifiedName(words.dropLast()) else { continue }
                 lock(.relation(table), .accessExclusive)
@@ -265,10 +270,10 @@ struct EffectCollector {
             $0.defname.text == "full" && $0.arg.text != "false" && $0.arg.text != "off"
         }
         let mode = isFull ? LockMode.accessExclusive : .shareUpdateExclusive
-        for target in statement.rels.nodes { lock(target.relation, mode, isFull ? .rewrites : .scans) }
-        if statement.rels.nodes.isEmpty {
-            lock(.all("every table of the database"), mode, isFull ? .rewrites : .scans)
-        }
+        // ANALYZE alone looks at a sample.
+        let work: RowWork = isFull ? .rewrites : statement.is_vacuumcmd.isTrue ? .scans : .none
+        for target in statement.rels.nodes { lock(target.relation, mode, work) }
+        if statement.rels.nodes.isEmpty { lock(.all("every table of the database"), mode, work) }
     }
 
     private mutating func comment(_ statement: SyntaxTree) {
@@ -276,8 +281,10 @@ struct EffectCollector {
         switch statement.objtype.text {
         case "OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_SEQUENCE", "OBJECT_INDEX":
             if let name = QualifiedName(names) { lock(.relation(name), .shareUpdateExclusive) }
-        case "OBJECT_COLUMN", "OBJECT_TABCONSTRAINT", "OBJECT_TRIGGER", "OBJECT_POLICY", "OBJECT_RULE":
+        case "OBJECT_COLUMN":
             if let name = QualifiedName(names.dropLast()) { lock(.relation(name), .shareUpdateExclusive) }
+        case "OBJECT_TABCONSTRAINT", "OBJECT_TRIGGER", "OBJECT_POLICY", "OBJECT_RULE":
+            if let name = QualifiedName(names.dropLast()) { lock(.relation(name), .accessShare) }
         default: break
         }
     }
