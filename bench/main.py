@@ -6,10 +6,12 @@ import sys
 import context
 import daemon
 import freshness
+import lint
 import writers
 from stage import Report, Stage, machine
 
-FIGURES = {"context": context, "freshness": freshness, "writers": writers, "daemon": daemon}
+FIGURES = {"context": context, "freshness": freshness, "writers": writers, "daemon": daemon,
+           "lint": lint}
 
 
 def main():

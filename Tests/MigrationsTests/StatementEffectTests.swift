@@ -210,6 +210,7 @@ struct StatementEffectTests {
         "alter table t alter at type timestamptz",
         "alter table t alter at type timestamptz(1)",
         "alter table t alter at type timestamptz(6)",
+        "alter table t alter there type varchar",
         "alter table t alter count type bigint",
         "alter table t alter count type int",
         "alter table t alter note type jsonb using to_jsonb(note)",

@@ -76,7 +76,27 @@ let dataRules: [LintRule] = [
         }
     },
     LintRule(
-        "D307", "alter-system",
+        "D307", "drop-breaks-callers",
+        reason: "programs that run now still ask for it",
+        fix: "when no program has used it for a release, drop it and allow it with that reason"
+    ) { scene in
+        guard scene.file.isMigration else { return [] }
+        return dropped(scene).filter { drop in
+            !["table", "column"].contains(drop.what) && scene.isLive(drop.name) && !scene.file.creates.holds(drop.name)
+        }.map { Remark("whoever asks for the \($0.what) \($0.name) gets an error from now on", line: $0.line) }
+    },
+    LintRule(
+        "D308", "default-dropped",
+        reason: "programs that leave the column out have it null from now on, or an error",
+        fix: "see that they name it, then allow it with that reason"
+    ) { scene in
+        scene.eachChange("AT_ColumnDefault", "AT_DropIdentity", "AT_DropExpression") { change, table in
+            guard !change.def.exists else { return nil }
+            return "nothing fills \(table).\(change.name.text ?? "") any more"
+        }
+    },
+    LintRule(
+        "D309", "alter-system",
         reason: "it changes the whole cluster, needs a superuser, and no managed server allows it",
         fix: "set it for the database or a role, or in the server's configuration"
     ) { scene in
@@ -99,13 +119,14 @@ private func dropped(_ scene: Scene) -> [Dropped] {
         "OBJECT_TABLE": "table", "OBJECT_VIEW": "view", "OBJECT_MATVIEW": "materialized view",
         "OBJECT_FUNCTION": "function", "OBJECT_PROCEDURE": "procedure", "OBJECT_ROUTINE": "routine",
         "OBJECT_TYPE": "type", "OBJECT_DOMAIN": "domain", "OBJECT_SEQUENCE": "sequence",
+        "OBJECT_AGGREGATE": "aggregate", "OBJECT_EXTENSION": "extension",
     ]
     return scene.parts.flatMap { part -> [Dropped] in
         switch part.tree.kind {
         case "DropStmt":
             guard let kind = kinds[part.tree.removeType.text ?? ""] else { return [] }
             return part.tree.objects.nodes.compactMap { object in
-                let words = object.words + object.objname.words + object.names.words
+                let words = object.text.map { [$0] } ?? object.words + object.objname.words + object.names.words
                 return QualifiedName(words).map { Dropped(what: kind, name: $0, line: part.line) }
             }
         case "AlterTableStmt":

@@ -71,6 +71,8 @@ struct Scene {
         let isTransactional: Bool
         /// What it comments on: `table`, `access.tenants`.
         var comments: [(kind: String, name: QualifiedName)] = []
+        /// What it makes, before or after it drops one of the same name.
+        var creates: [QualifiedName] = []
         /// Functions whose execute it takes from PUBLIC; an empty name stands for all of a schema.
         var silenced: [QualifiedName] = []
     }

@@ -118,6 +118,7 @@ public struct Linter {
             isTransactional: reading.source.header.isTransactional)
         for tree in reading.statements.compactMap(\.tree) {
             if let comment = tree.commented { file.comments.append(comment) }
+            file.creates += created(tree).map(\.name)
             guard tree.kind == "GrantStmt", !tree.is_grant.isTrue,
                 tree.grantees.nodes.contains(where: { $0.roletype.text == "ROLESPEC_PUBLIC" })
             else { continue }

@@ -172,12 +172,11 @@ let lockRules: [LintRule] = [
     ) { scene in
         let renames = scene.each("RenameStmt") { rename in
             let what = rename.renameType.text?.dropFirst("OBJECT_".count).lowercased() ?? ""
-            guard ["table", "column", "view", "matview", "function", "schema", "attribute"].contains(what) else {
-                return nil
-            }
+            guard renamed.contains(what) else { return nil }
             guard !rename.relation.exists || scene.isLive(rename.relation) else { return nil }
             let old = rename.subname.text ?? (rename.relation.exists ? named(rename.relation) : "")
-            let words = old.isEmpty ? rename.object.words + rename.object.objname.words : [old]
+            let object = rename.object
+            let words = old.isEmpty ? object.words + object.objname.words + object.names.words : [old]
             return "whoever asks for the \(what) \(words.joined(separator: ".")) gets an error from now on"
         }
         let moves = scene.each("AlterObjectSchemaStmt") { move in
@@ -204,6 +203,12 @@ let lockRules: [LintRule] = [
         }
         return changes + settings
     },
+]
+
+/// What programs call by its name; an index, a constraint or a trigger they do not.
+private let renamed: Set = [
+    "table", "column", "view", "matview", "function", "procedure", "routine", "aggregate", "schema", "attribute",
+    "type", "domain", "sequence", "role", "database", "foreign_table",
 ]
 
 /// `schema.name` of a range variable.

@@ -60,7 +60,8 @@ struct ServerSurroundings: Surroundings {
                 exists (select from pg_catalog.pg_cast as c
                     where c.castsource = old.oid and c.casttarget = new.oid and c.castmethod = 'b') as is_free,
                 exists (select from pg_catalog.pg_constraint as c
-                    where c.conrelid = a.attrelid and c.contype = 'c' and a.attnum = any (c.conkey)) as is_checked
+                    where c.conrelid = a.attrelid and c.contype = 'c' and c.convalidated
+                        and a.attnum = any (c.conkey)) as is_checked
             from pg_catalog.pg_attribute as a
             join pg_catalog.pg_type as old on old.oid = a.atttypid
             join pg_catalog.pg_type as new on new.oid = pg_catalog.to_regtype($3)

@@ -176,7 +176,7 @@ private func isUncoded(_ raise: SyntaxTree) -> Bool {
 }
 
 /// What a statement creates that should say what it is.
-private func created(_ statement: SyntaxTree) -> [(kind: String, name: QualifiedName)] {
+func created(_ statement: SyntaxTree) -> [(kind: String, name: QualifiedName)] {
     let relation = statement.relation
     let object: (String, QualifiedName?)? =
         switch statement.kind {
