@@ -5,7 +5,8 @@ import Postgres
 let lintCommands = [
     Command(
         words: ["migrate", "lint"], operands: "[PATH ...]",
-        summary: "Says what is dangerous in migrations and sql/, by PostgreSQL's own grammar; needs no server.",
+        summary:
+            "Says what is dangerous in migrations/ and sql/; needs no server.",
         options: [jsonOption], run: migrateLint)
 ]
 
@@ -27,8 +28,10 @@ let lintCommands = [
 }
 
 /// The operands as the project names its files, and those that are none of its files.
-private func lintPaths(_ operands: [String], _ project: Project) throws -> (paths: [String], extra: [String]) {
-    let known = project.migrations.map(\.source.path)
+private func lintPaths(_ operands: [String], _ project: Project) throws -> (paths: [String], extra: [String])
+{
+    let known =
+        project.migrations.map(\.source.path)
         + (project.preamble + project.objects + project.cron).map(\.source.path)
     var paths: [String] = []
     var extra: [String] = []
@@ -44,14 +47,16 @@ private func lintPaths(_ operands: [String], _ project: Project) throws -> (path
             extra.append(full)
         } else {
             throw Failure(
-                "there is no SQL file \(operand)", hint: "Name a file, or a folder below migrations/ or sql/.")
+                "there is no SQL file \(operand)", hint: "Name a file, or a folder below migrations/ or sql/."
+            )
         }
     }
     return (paths, extra)
 }
 
 private func json(_ finding: Finding) -> String {
-    "{\"file\": \(jsonString(finding.file)), \"line\": \(finding.line), \"code\": \(jsonString(finding.code)), "
+    "{\"file\": \(jsonString(finding.file)), \"line\": \(finding.line), "
+        + "\"code\": \(jsonString(finding.code)), "
         + "\"name\": \(jsonString(finding.name)), \"sentence\": \(jsonString(finding.sentence)), "
         + "\"reason\": \(jsonString(finding.reason)), \"fix\": \(jsonString(finding.fix))}"
 }
@@ -91,13 +96,13 @@ func lines(_ file: PlanReport.File) -> [String] {
     }
 }
 
-/// `ACCESS EXCLUSIVE on item, rewrites it (12000 rows, 3.1 MB)`, one a relation; those only read in one line.
+/// `ACCESS EXCLUSIVE on item, rewrites it (12000 rows, 3.1 MB)`, one a relation; those only read in one
+/// line. What the file itself has just made nobody waits for.
 private func locks(_ effects: [RelationEffect]) -> [String] {
-    let strong = effects.filter { $0.lock > .accessShare || $0.work > .none }
-    let read = effects.filter { $0.lock == .accessShare && $0.work == .none && !$0.isFresh }
+    let strong = effects.filter { $0.lock > .accessShare && !$0.isFresh }
+    let read = effects.filter { $0.lock == .accessShare && !$0.isFresh }
     let lines = strong.map { effect in
         var line = "\(effect.lock.name) on \(effect.subject)"
-        if effect.isFresh { return line + ", which is new" }
         if let work = words(effect.work) { line += ", \(work) it" }
         if let size = effect.size { line += " (\(size.rows) rows, \(megabytes(size.bytes)))" }
         return line
@@ -137,5 +142,7 @@ private func json(_ file: PlanReport.File) -> [String] {
 }
 
 extension String {
-    fileprivate func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+    fileprivate func padded(to width: Int) -> String {
+        self + String(repeating: " ", count: max(0, width - count))
+    }
 }

@@ -12,7 +12,7 @@ let migrateCommands = [
         options: [jsonOption], run: migrateStatus),
     Command(
         words: ["migrate", "plan"],
-        summary: "Shows each statement the next migrate would run, with its locks; changes nothing.",
+        summary: "Shows each statement that would run, and the locks it takes; changes nothing.",
         options: [jsonOption], run: migratePlan),
     Command(
         words: ["migrate", "drift"],

@@ -20,8 +20,9 @@ struct StatementEffectTests {
         create table other (id bigint primary key, name text);
         create table third (id bigint primary key);
         create table t (
-            id bigint primary key, other_id bigint, third_id bigint references third, name varchar(20), note text,
-            price numeric(10, 2), fixed char(3), at timestamptz(3), count int not null, title text, rate percent, there text,
+            id bigint primary key, other_id bigint, third_id bigint references third, name varchar(20),
+            note text, price numeric(10, 2), fixed char(3), at timestamptz(3), count int not null, title text,
+            rate percent, there text,
             constraint t_there check (there is not null));
         create table orphan (third_id bigint references third);
         alter table t add constraint t_price check (price >= 0) not valid;
@@ -63,9 +64,12 @@ struct StatementEffectTests {
         let state = """
             select c.relname, c.relfilenode, pg_stat_get_xact_numscans(c.oid) as scans, c.oid
             from pg_class as c
-            where c.relnamespace in ('public'::regnamespace, 'elsewhere'::regnamespace) and c.relkind in ('r', 'p', 'm', 'v', 'S')
+            where c.relnamespace in ('public'::regnamespace, 'elsewhere'::regnamespace)
+                and c.relkind in ('r', 'p', 'm', 'v', 'S')
             """
-        let before = try connection.query(state).map { ($0["relname"], $0["relfilenode"], $0["scans"], $0["oid"]) }
+        let before = try connection.query(state).map {
+            ($0["relname"], $0["relfilenode"], $0["scans"], $0["oid"])
+        }
         try connection.execute(script: sql)
         let after = try connection.query(state).map { ($0["relfilenode"], $0["scans"], $0["oid"]) }
         var observed: [String: Observed] = [:]
@@ -88,7 +92,9 @@ struct StatementEffectTests {
         let around = ServerSurroundings(connection: connection, history: History())
         var predicted: [String: Observed] = [:]
         for effect in effects(of: try SyntaxTree.parse(sql), around) {
-            if let name = effect.relation { predicted[name.name] = Observed(lock: effect.lock, work: effect.work) }
+            if let name = effect.relation {
+                predicted[name.name] = Observed(lock: effect.lock, work: effect.work)
+            }
         }
         return predicted
     }
@@ -115,8 +121,8 @@ struct StatementEffectTests {
                     let said = predicted[name]
                     var seen = observed[name]
                     let gone: Set = ["v", "m", "s"]
-                    // Where rows are thrown away or may be rewritten, either is right; a query may scan or use an
-                    // index.
+                    // Where rows are thrown away or may be rewritten, either is right; a query may scan or
+                    // use an index.
                     if said?.work == .empties, seen?.work == .rewrites { seen?.work = .empties }
                     if said?.work == .mayRewrite { seen?.work = .mayRewrite }
                     if let said, said.lock <= .rowExclusive || said.work == .rewrites || gone.contains(name) {
@@ -136,7 +142,8 @@ struct StatementEffectTests {
     @Test(
         "What cannot be in a transaction waits for the lock we say",
         arguments: [
-            "create index concurrently on t (note)", "reindex table concurrently t", "drop index concurrently t_name",
+            "create index concurrently on t (note)", "reindex table concurrently t",
+            "drop index concurrently t_name",
             "reindex index concurrently t_name", "vacuum t", "vacuum full t", "vacuum (analyze) other",
             "alter table p detach partition p1 concurrently",
         ])
@@ -154,11 +161,46 @@ struct StatementEffectTests {
                     """
                     select l.mode from pg_locks as l join pg_class as c on c.oid = l.relation
                     where l.pid = $1 and not l.granted and c.relname = $2
-                    """, [Parameter(connection.backendPID), Parameter(first.key)]).scalar
+                    """, [Parameter(connection.backendPID), Parameter(first.key)]
+                ).scalar
                 if mode != nil { try? connection.cancel() }
             }
             try other.execute(script: "rollback")
             #expect(mode?.lowercased() == first.value.lock.inLocks)
+        }
+    }
+
+    @Test("A plan says what is locked, for how many rows, and what is new")
+    func planReport() throws {
+        let project = try TemporaryProject([
+            "migrations/0001_a.sql": "create table a (id int primary key, name varchar(5));",
+            "migrations/0002_b.sql": """
+            alter table a alter name type varchar(9);
+            create table b (id int references a);
+            create index on b (id);
+            do $$ begin execute 'alter table a alter id type bigint'; end $$;
+            """,
+        ])
+        try TestServer.withDatabase { target in
+            let connection = try target.connect()
+            try connection.execute(
+                script: "create table a (id int primary key, name varchar(5)); "
+                    + "insert into a select generate_series(1, 1000); analyze a")
+            try Runner(project.load(), target).baseline(through: 1)
+            let plan = try Runner(project.load(), target).plan()
+            let report = PlanReport(plan, try project.load(), connection)
+            let said = report.files.flatMap(\.steps).map { step in
+                step.effects.map { effect in
+                    "\(effect.subject) \(effect.lock.name) \(effect.work) "
+                        + (effect.isFresh ? "new" : "\(effect.size?.rows ?? -1)")
+                }
+            }
+            #expect(
+                said == [
+                    ["a ACCESS EXCLUSIVE none 1000"], ["a SHARE ROW EXCLUSIVE none 1000"],
+                    ["b SHARE scans new"],
+                    ["a ACCESS EXCLUSIVE rewrites 1000"],
+                ])
         }
     }
 

@@ -10,7 +10,8 @@ struct Allowance: Hashable, Sendable {
     /// Whether it speaks for something found on `line`, in a statement on the lines `range`.
     func covers(_ line: Int, of range: ClosedRange<Int>) -> Bool {
         guard let target else { return false }
-        return target == line || target == range.lowerBound || self.line == target && target == range.upperBound
+        return target == line || target == range.lowerBound
+            || self.line == target && target == range.upperBound
     }
 
     /// Every one in a text.
@@ -28,7 +29,9 @@ struct Allowance: Hashable, Sendable {
     }
 
     private static func parse(_ line: Substring) -> ([String], String)? {
-        guard let match = line.firstMatch(of: /--\s*allow\s+([A-Z]\d+(?:\s*,\s*[A-Z]\d+)*)\s*:?\s*(.*)/) else {
+        guard line.contains("allow"),
+            let match = line.firstMatch(of: /--\s*allow\s+([A-Z]\d+(?:\s*,\s*[A-Z]\d+)*)\s*:?\s*(.*)/)
+        else {
             return nil
         }
         let codes = match.1.split { $0 == "," || $0.isWhitespace }.map(String.init)

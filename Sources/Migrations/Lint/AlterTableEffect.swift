@@ -16,7 +16,9 @@ extension EffectCollector {
                 lock(.relation(index), .shareUpdateExclusive)
                 lock(command.def.name, .accessExclusive)
             default:
-                lock(.relation(index), .accessExclusive, command.subtype.text == "AT_SetTableSpace" ? .rewrites : .none)
+                lock(
+                    .relation(index), .accessExclusive,
+                    command.subtype.text == "AT_SetTableSpace" ? .rewrites : .none)
             }
         }
     }
@@ -54,7 +56,8 @@ extension EffectCollector {
             lock(subject, .shareUpdateExclusive)
         case "AT_SetRelOptions", "AT_ResetRelOptions":
             lock(subject, hasStrongOption(command) ? .accessExclusive : .shareUpdateExclusive)
-        case let name? where name.hasPrefix("AT_EnableTrig") || name.hasPrefix("AT_DisableTrig")
+        case let name?
+        where name.hasPrefix("AT_EnableTrig") || name.hasPrefix("AT_DisableTrig")
             || ["AT_EnableAlwaysTrig", "AT_EnableReplicaTrig"].contains(name):
             lock(subject, .shareRowExclusive)
         case "AT_AttachPartition":

@@ -25,7 +25,9 @@ struct Body: Sendable {
     var statements: [(tree: SyntaxTree, line: Int)] {
         var found: [(tree: SyntaxTree, line: Int)] = []
         for statement in tree.all("PLpgSQL_stmt_execsql") {
-            guard let sql = statement.sqlstmt.query.text, let trees = try? SyntaxTree.parse(sql) else { continue }
+            guard let sql = statement.sqlstmt.query.text, let trees = try? SyntaxTree.parse(sql) else {
+                continue
+            }
             found += trees.map { ($0, line(of: statement)) }
         }
         for statement in tree.all("PLpgSQL_stmt_dynexecute") {
@@ -44,7 +46,8 @@ private func constantText(_ expression: String) -> String? {
     return query.targetList.nodes.first?.val.constant
 }
 
-/// How many lines a text has before the place where a part of it begins; 0 when it is not there word for word.
+/// How many lines a text has before the place where a part of it begins; 0 when it is not there word for
+/// word.
 private func linesBefore(_ part: String, in text: String) -> Int {
     let bytes = Array(text.utf8)
     let wanted = Array(part.utf8)

@@ -7,7 +7,9 @@ let dataRules: [LintRule] = [
     ) { scene in
         guard scene.file.isMigration else { return [] }
         return scene.parts.flatMap { part -> [Remark] in
-            guard ["UpdateStmt", "DeleteStmt", "InsertStmt", "SelectStmt", "MergeStmt"].contains(part.tree.kind) else {
+            guard
+                ["UpdateStmt", "DeleteStmt", "InsertStmt", "SelectStmt", "MergeStmt"].contains(part.tree.kind)
+            else {
                 return []
             }
             return (part.tree.all("UpdateStmt") + part.tree.all("DeleteStmt")).filter {
@@ -20,12 +22,14 @@ let dataRules: [LintRule] = [
     },
     LintRule(
         "D302", "truncate",
-        reason: "TRUNCATE throws every row away under ACCESS EXCLUSIVE; with CASCADE those of other tables too",
+        reason:
+            "TRUNCATE throws every row away under ACCESS EXCLUSIVE; with CASCADE those of other tables too",
         fix: "delete the rows that are meant"
     ) { scene in
         scene.each("TruncateStmt") { truncate in
             guard let table = truncate.relations.nodes.first(where: { scene.isLive($0) }) else { return nil }
-            let others = truncate.behavior.text == "DROP_CASCADE" ? " and of every table that refers to it" : ""
+            let others =
+                truncate.behavior.text == "DROP_CASCADE" ? " and of every table that refers to it" : ""
             return "the rows of \(named(table))\(others) are gone"
         }
     },
@@ -37,10 +41,15 @@ let dataRules: [LintRule] = [
         scene.each("DropStmt") { drop in
             let kinds = ["OBJECT_TABLE": "table", "OBJECT_SCHEMA": "schema", "OBJECT_FOREIGN_TABLE": "table"]
             guard let kind = kinds[drop.removeType.text ?? ""] else { return nil }
-            let names = drop.objects.nodes.compactMap { QualifiedName($0.words.isEmpty ? [$0.text ?? ""] : $0.words) }
+            let names = drop.objects.nodes.compactMap {
+                QualifiedName($0.words.isEmpty ? [$0.text ?? ""] : $0.words)
+            }
             guard let name = names.first(where: scene.isLive) else { return nil }
             return "\(kind) \(name) and all that is in it are gone"
-        } + scene.each("DropdbStmt") { drop in "database \(drop.dbname.text ?? "") and all that is in it are gone" }
+        }
+            + scene.each("DropdbStmt") { drop in
+                "database \(drop.dbname.text ?? "") and all that is in it are gone"
+            }
     },
     LintRule(
         "D304", "drop-column",
@@ -58,12 +67,15 @@ let dataRules: [LintRule] = [
     ) { scene in
         guard scene.file.isMigration else { return [] }
         return dropped(scene).compactMap { drop in
-            guard scene.isLive(drop.name), let place = scene.whole.places.first(where: { place in
-                place.words.contains(drop.name.name)
-                    // A column's name alone may be that of many.
-                    && (drop.what != "column" || drop.name.schema.map(place.words.contains) == true)
-            }) else { return nil }
-            return Remark("\(drop.what) \(drop.name) is named in \(place.file):\(place.line)", line: drop.line)
+            guard scene.isLive(drop.name),
+                let place = scene.whole.places.first(where: { place in
+                    place.words.contains(drop.name.name)
+                        // A column's name alone may be that of many.
+                        && (drop.what != "column" || drop.name.schema.map(place.words.contains) == true)
+                })
+            else { return nil }
+            return Remark(
+                "\(drop.what) \(drop.name) is named in \(place.file):\(place.line)", line: drop.line)
         }
     },
     LintRule(
@@ -82,8 +94,11 @@ let dataRules: [LintRule] = [
     ) { scene in
         guard scene.file.isMigration else { return [] }
         return dropped(scene).filter { drop in
-            !["table", "column"].contains(drop.what) && scene.isLive(drop.name) && !scene.file.creates.holds(drop.name)
-        }.map { Remark("whoever asks for the \($0.what) \($0.name) gets an error from now on", line: $0.line) }
+            !["table", "column"].contains(drop.what) && scene.isLive(drop.name)
+                && !scene.file.creates.holds(drop.name)
+        }.map {
+            Remark("whoever asks for the \($0.what) \($0.name) gets an error from now on", line: $0.line)
+        }
     },
     LintRule(
         "D308", "default-dropped",
@@ -112,8 +127,8 @@ private struct Dropped {
     let line: Int
 }
 
-/// Tables, views, functions, types and columns the statement drops. Whatever is made again in sql/ counts too: its
-/// file drops it by itself when it must.
+/// Tables, views, functions, types and columns the statement drops. Whatever is made again in sql/ counts
+/// too: its file drops it by itself when it must.
 private func dropped(_ scene: Scene) -> [Dropped] {
     let kinds = [
         "OBJECT_TABLE": "table", "OBJECT_VIEW": "view", "OBJECT_MATVIEW": "materialized view",
@@ -126,7 +141,8 @@ private func dropped(_ scene: Scene) -> [Dropped] {
         case "DropStmt":
             guard let kind = kinds[part.tree.removeType.text ?? ""] else { return [] }
             return part.tree.objects.nodes.compactMap { object in
-                let words = object.text.map { [$0] } ?? object.words + object.objname.words + object.names.words
+                let words =
+                    object.text.map { [$0] } ?? object.words + object.objname.words + object.names.words
                 return QualifiedName(words).map { Dropped(what: kind, name: $0, line: part.line) }
             }
         case "AlterTableStmt":

@@ -53,15 +53,19 @@ struct History: Sendable {
         case "ViewStmt": if !statement.replace.isTrue { made(QualifiedName(statement.view)) }
         case "CreateSeqStmt": made(QualifiedName(statement.sequence))
         case "IndexStmt":
-            guard let name = statement.idxname.text, let table = QualifiedName(statement.relation) else { return }
+            guard let name = statement.idxname.text, let table = QualifiedName(statement.relation) else {
+                return
+            }
             let index = QualifiedName(table.schema, name)
             indexes.append((index, table))
             if fresh.holds(table) { made(index) }
         case "CreateFunctionStmt": createFunction(statement)
         case "CreateDomainStmt":
-            guard let name = QualifiedName(statement.domainname.words), statement.constraints.nodes.contains(where: {
-                ["CONSTR_CHECK", "CONSTR_NOTNULL"].contains($0.contype.text)
-            }) else { return }
+            guard let name = QualifiedName(statement.domainname.words),
+                statement.constraints.nodes.contains(where: {
+                    ["CONSTR_CHECK", "CONSTR_NOTNULL"].contains($0.contype.text)
+                })
+            else { return }
             checkedDomains.append(name)
         case "AlterTableStmt":
             guard let table = QualifiedName(statement.relation) else { return }
@@ -69,7 +73,11 @@ struct History: Sendable {
         case "AlterEnumStmt":
             if !statement.oldVal.exists, let value = statement.newVal.text { newEnumValues.append(value) }
         case "AlterDefaultPrivilegesStmt": alterDefaults(statement)
-        case "VariableSetStmt": if statement.name.text == "role" { role = statement.args.nodes.first?.sval.text ?? statement.args.nodes.first?.constant }
+        case "VariableSetStmt":
+            if statement.name.text == "role" {
+                let name = statement.args.nodes.first?.constant
+                role = name == "none" ? nil : name
+            }
         default: break
         }
     }
@@ -101,9 +109,12 @@ struct History: Sendable {
             guard let target = QualifiedName(constraint.pktable) else { return }
             let columns = column.map { [$0] } ?? constraint.fk_attrs.words
             let given = ([table.name] + columns + ["fkey"]).joined(separator: "_")
-            foreignKeys.append(ForeignKey(name: name ?? given, table: table, columns: columns, target: target))
+            foreignKeys.append(
+                ForeignKey(name: name ?? given, table: table, columns: columns, target: target))
         case "CONSTR_UNIQUE", "CONSTR_PRIMARY", "CONSTR_EXCLUSION":
-            let suffix = constraint.contype.text == "CONSTR_PRIMARY" ? ["pkey"] : constraint.contype.text == "CONSTR_UNIQUE" ? ["key"] : ["excl"]
+            let suffix =
+                constraint.contype.text == "CONSTR_PRIMARY"
+                ? ["pkey"] : constraint.contype.text == "CONSTR_UNIQUE" ? ["key"] : ["excl"]
             let columns = suffix == ["pkey"] ? [] : column.map { [$0] } ?? constraint.keys.words
             let given = ([table.name] + columns + suffix).joined(separator: "_")
             indexes.append((QualifiedName(table.schema, name ?? given), table))
@@ -142,7 +153,8 @@ struct History: Sendable {
 
     private mutating func createFunction(_ statement: SyntaxTree) {
         guard let name = QualifiedName(statement.funcname.words) else { return }
-        let volatility = statement.options.nodes.last { $0.defname.text == "volatility" }?.arg.text ?? "volatile"
+        let volatility =
+            statement.options.nodes.last { $0.defname.text == "volatility" }?.arg.text ?? "volatile"
         let body = statement.options.nodes.first { $0.defname.text == "as" }?.arg.words.first ?? ""
         let words = Scanner.words(in: body)
         functions.removeAll { $0.name.matches(name) }
@@ -207,17 +219,25 @@ extension History: Surroundings {
 
 /// Functions of PostgreSQL and its usual extensions that answer differently each time.
 private let volatileFunctions: Set = [
-    "clock_timestamp", "timeofday", "random", "random_normal", "setseed", "gen_random_uuid", "uuidv4", "uuidv7",
-    "uuid_generate_v1", "uuid_generate_v1mc", "uuid_generate_v4", "gen_random_bytes", "gen_salt", "nextval", "setval",
+    "clock_timestamp", "timeofday", "random", "random_normal", "setseed", "gen_random_uuid", "uuidv4",
+    "uuidv7",
+    "uuid_generate_v1", "uuid_generate_v1mc", "uuid_generate_v4", "gen_random_bytes", "gen_salt", "nextval",
+    "setval",
     "currval", "lastval", "pg_sleep", "txid_current", "pg_current_xact_id",
 ]
 
-/// Those that defaults often call and that answer the same for every row of a statement. Of any other, lint says "may".
+/// Those that defaults often call and that answer the same for every row of a statement. Of any other, lint
+/// says "may".
 private let steadyFunctions: Set = [
     "now", "transaction_timestamp", "statement_timestamp", "current_setting", "current_schema", "date_trunc",
-    "date_part", "extract", "make_interval", "make_date", "make_timestamptz", "to_timestamp", "to_char", "to_date",
-    "timezone", "lower", "upper", "concat", "concat_ws", "format", "md5", "sha256", "length", "abs", "round", "floor",
-    "ceil", "to_tsvector", "to_jsonb", "to_json", "jsonb_build_object", "jsonb_build_array", "json_build_object",
-    "json_build_array", "array_fill", "int4range", "int8range", "tstzrange", "tsrange", "daterange", "numrange", "repeat",
-    "convert_to", "decode", "encode", "pg_backend_pid", "inet_client_addr", "session_user", "txid_current_if_assigned",
+    "date_part", "extract", "make_interval", "make_date", "make_timestamptz", "to_timestamp", "to_char",
+    "to_date",
+    "timezone", "lower", "upper", "concat", "concat_ws", "format", "md5", "sha256", "length", "abs", "round",
+    "floor",
+    "ceil", "to_tsvector", "to_jsonb", "to_json", "jsonb_build_object", "jsonb_build_array",
+    "json_build_object",
+    "json_build_array", "array_fill", "int4range", "int8range", "tstzrange", "tsrange", "daterange",
+    "numrange", "repeat",
+    "convert_to", "decode", "encode", "pg_backend_pid", "inet_client_addr", "session_user",
+    "txid_current_if_assigned",
 ]

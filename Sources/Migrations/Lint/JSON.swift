@@ -1,5 +1,6 @@
-/// A JSON document as the parser library writes it. Decoded here and not by Foundation: a decoder that must try
-/// each kind of value in turn takes seconds for the trees of this project, and this takes a fraction of one.
+/// A JSON document as the parser library writes it. Decoded here and not by Foundation: a decoder that must
+/// try each kind of value in turn takes seconds for the trees of this project, and this takes a fraction of
+/// one.
 enum JSON: Hashable, Sendable {
     case object([Field])
     case array([JSON])

@@ -92,7 +92,8 @@ struct Scene {
         return [(tree, statement.line)] + inner
     }
 
-    /// Whether somebody else may be using a relation: it was not made a few lines before, nor is it temporary.
+    /// Whether somebody else may be using a relation: it was not made a few lines before, nor is it
+    /// temporary.
     func isLive(_ range: SyntaxTree) -> Bool {
         guard let name = QualifiedName(range) else { return true }
         return isLive(name) && range.relpersistence.text != "t"
@@ -109,7 +110,8 @@ struct Scene {
 
     /// What a rule says about each subcommand of ALTER TABLE on a table that is in use.
     func eachChange(_ subtypes: String..., judge: (SyntaxTree, QualifiedName) -> String?) -> [Remark] {
-        parts.filter { $0.tree.kind == "AlterTableStmt" && isLive($0.tree.relation) }.flatMap { part -> [Remark] in
+        parts.filter { $0.tree.kind == "AlterTableStmt" && isLive($0.tree.relation) }.flatMap {
+            part -> [Remark] in
             guard let table = QualifiedName(part.tree.relation) else { return [] }
             return part.tree.cmds.nodes.filter { subtypes.contains($0.subtype.text ?? "") }
                 .compactMap { judge($0, table) }.map { Remark($0, line: part.line) }

@@ -12,8 +12,8 @@ public struct Linter {
     private let preamble: [SyntaxTree]
     private let whole: Scene.Whole
 
-    /// Reads every file of a project; `extra` are paths of other files, looked at as if they were migrations still
-    /// to come.
+    /// Reads every file of a project; `extra` are paths of other files, looked at as if they were
+    /// migrations still to come.
     public init(_ project: Project, extra: [String] = []) throws {
         var readings: [Reading] = []
         for migration in project.migrations {
@@ -51,9 +51,11 @@ public struct Linter {
         var findings: [Finding] = []
         for reading in readings {
             let found = judge(reading, &history)
-            let isWanted = paths.isEmpty || paths.contains { path in
-                reading.source.path == path || reading.source.path.hasPrefix(path + "/")
-            }
+            let isWanted =
+                paths.isEmpty
+                || paths.contains { path in
+                    reading.source.path == path || reading.source.path.hasPrefix(path + "/")
+                }
             if isWanted { findings += found }
         }
         return findings
@@ -94,17 +96,25 @@ public struct Linter {
             }
             for part in scene.parts { history.note(part.tree) }
         }
-        return (findings + Linter.complaints(allowances, used, path)).sorted { ($0.line, $0.code) < ($1.line, $1.code) }
+        return (findings + Linter.complaints(allowances, used, path)).sorted {
+            ($0.line, $0.code) < ($1.line, $1.code)
+        }
     }
 
     /// What is wrong with the allowances themselves.
-    private static func complaints(_ allowances: [Allowance], _ used: Set<Allowance>, _ path: String) -> [Finding] {
+    private static func complaints(_ allowances: [Allowance], _ used: Set<Allowance>, _ path: String)
+        -> [Finding]
+    {
         allowances.flatMap { allowance -> [Finding] in
             let codes = allowance.codes.joined(separator: ", ")
             if allowance.reason.isEmpty {
-                return [Finding(lintRule("L602"), path, allowance.line, "\(codes) is allowed, and nobody says why")]
+                return [
+                    Finding(
+                        lintRule("L602"), path, allowance.line, "\(codes) is allowed, and nobody says why")
+                ]
             }
-            if let code = allowance.codes.first(where: { code in !LintRule.all.contains { $0.code == code } }) {
+            if let code = allowance.codes.first(where: { code in !LintRule.all.contains { $0.code == code } })
+            {
                 return [Finding(lintRule("L603"), path, allowance.line, "there is no rule \(code)")]
             }
             guard !used.contains(allowance) else { return [] }

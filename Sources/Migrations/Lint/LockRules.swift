@@ -29,7 +29,9 @@ let lockRules: [LintRule] = [
         fix: "reindex … concurrently, in a migration with `-- transaction: none`"
     ) { scene in
         scene.each("ReindexStmt") { reindex in
-            guard !reindex.params.nodes.contains(where: { $0.defname.text == "concurrently" }) else { return nil }
+            guard !reindex.params.nodes.contains(where: { $0.defname.text == "concurrently" }) else {
+                return nil
+            }
             return "writers, and readers that want the index, wait until it is built"
         }
     },
@@ -40,7 +42,8 @@ let lockRules: [LintRule] = [
     ) { scene in
         scene.eachChange("AT_AddConstraint", "AT_AddColumn") { change, table in
             let checks = change.subtype.text == "AT_AddColumn" ? change.def.constraints.nodes : [change.def]
-            guard checks.contains(where: { $0.contype.text == "CONSTR_CHECK" && !$0.skip_validation.isTrue }) else {
+            guard checks.contains(where: { $0.contype.text == "CONSTR_CHECK" && !$0.skip_validation.isTrue })
+            else {
                 return nil
             }
             return "readers and writers of \(table) wait until every row is checked"
@@ -78,16 +81,19 @@ let lockRules: [LintRule] = [
     ) { scene in
         scene.eachChange("AT_AddConstraint", "AT_AddColumn") { change, table in
             let keys = change.subtype.text == "AT_AddColumn" ? change.def.constraints.nodes : [change.def]
-            guard keys.contains(where: { key in
-                ["CONSTR_PRIMARY", "CONSTR_UNIQUE", "CONSTR_EXCLUSION"].contains(key.contype.text)
-                    && !key.indexname.exists
-            }) else { return nil }
+            guard
+                keys.contains(where: { key in
+                    ["CONSTR_PRIMARY", "CONSTR_UNIQUE", "CONSTR_EXCLUSION"].contains(key.contype.text)
+                        && !key.indexname.exists
+                })
+            else { return nil }
             return "readers and writers of \(table) wait until the index is built"
         }
     },
     LintRule(
         "M108", "validated-at-once",
-        reason: "a constraint validated in the transaction that adds it is checked under the lock of the adding",
+        reason:
+            "a constraint validated in the transaction that adds it is checked under the lock of the adding",
         fix: "validate it in a later migration, which stands in nobody's way"
     ) { scene in
         guard scene.file.isTransactional else { return [] }
@@ -115,7 +121,8 @@ let lockRules: [LintRule] = [
     LintRule(
         "M110", "attach-scans",
         reason: "ATTACH PARTITION reads the whole partition under ACCESS EXCLUSIVE to see that it fits",
-        fix: "add a check that says the bounds to the partition NOT VALID, validate it, attach, drop the check"
+        fix:
+            "add a check that says the bounds to the partition NOT VALID, validate it, attach, drop the check"
     ) { scene in
         scene.eachChange("AT_AttachPartition") { change, _ in
             guard let partition = QualifiedName(change.def.name), scene.isLive(partition),
@@ -141,7 +148,8 @@ let lockRules: [LintRule] = [
         let later = scene.tree.kind == "DoStmt" ? [] : scene.body?.statements ?? []
         return (scene.parts + later).filter { $0.tree.kind == "RefreshMatViewStmt" }.compactMap { part in
             guard !part.tree.concurrent.isTrue, scene.isLive(part.tree.relation) else { return nil }
-            return Remark("readers of \(named(part.tree.relation)) wait until it is made anew", line: part.line)
+            return Remark(
+                "readers of \(named(part.tree.relation)) wait until it is made anew", line: part.line)
         }
     },
     LintRule(
@@ -159,7 +167,8 @@ let lockRules: [LintRule] = [
     },
     LintRule(
         "M114", "cannot-be-in-a-transaction",
-        reason: "the server refuses the statement within a transaction, and a migration is one unless it says so",
+        reason:
+            "the server refuses the statement within a transaction, and a migration is one unless it says so",
         fix: "write `-- transaction: none` at the top of a migration of its own"
     ) { scene in
         guard scene.file.isTransactional, let what = loneWord(scene.tree) else { return [] }
@@ -168,7 +177,8 @@ let lockRules: [LintRule] = [
     LintRule(
         "M115", "rename-breaks-callers",
         reason: "programs that run now ask for the old name until they are replaced",
-        fix: "add the new one beside the old (a view, a column kept equal by a trigger), and drop the old one later"
+        fix:
+            "add the new name beside the old (a view, a column kept equal), and drop the old one later"
     ) { scene in
         let renames = scene.each("RenameStmt") { rename in
             let what = rename.renameType.text?.dropFirst("OBJECT_".count).lowercased() ?? ""
@@ -207,7 +217,8 @@ let lockRules: [LintRule] = [
 
 /// What programs call by its name; an index, a constraint or a trigger they do not.
 private let renamed: Set = [
-    "table", "column", "view", "matview", "function", "procedure", "routine", "aggregate", "schema", "attribute",
+    "table", "column", "view", "matview", "function", "procedure", "routine", "aggregate", "schema",
+    "attribute",
     "type", "domain", "sequence", "role", "database", "foreign_table",
 ]
 
@@ -221,9 +232,12 @@ private func loneWord(_ statement: SyntaxTree) -> String? {
     case "DropStmt" where statement.concurrent.isTrue: "drop index concurrently"
     case "ReindexStmt" where statement.params.nodes.contains(where: { $0.defname.text == "concurrently" }):
         "reindex concurrently"
-    case "ReindexStmt" where ["REINDEX_OBJECT_SCHEMA", "REINDEX_OBJECT_DATABASE", "REINDEX_OBJECT_SYSTEM"].contains(
-        statement["kind"].text): "reindex of more than one table"
-    case "AlterTableStmt" where statement.cmds.nodes.contains(where: {
+    case "ReindexStmt"
+    where ["REINDEX_OBJECT_SCHEMA", "REINDEX_OBJECT_DATABASE", "REINDEX_OBJECT_SYSTEM"].contains(
+        statement["kind"].text):
+        "reindex of more than one table"
+    case "AlterTableStmt"
+    where statement.cmds.nodes.contains(where: {
         $0.subtype.text == "AT_DetachPartition" && $0.def.concurrent.isTrue
     }): "detach partition concurrently"
     case "VacuumStmt" where statement.is_vacuumcmd.isTrue: "vacuum"

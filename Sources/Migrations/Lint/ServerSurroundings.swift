@@ -1,7 +1,7 @@
 import Postgres
 
-/// A database as the surroundings of a statement. What is not there yet, because a migration before this one makes
-/// it, the files answer for.
+/// A database as the surroundings of a statement. What is not there yet, because a migration before this
+/// one makes it, the files answer for.
 struct ServerSurroundings: Surroundings {
     let connection: Connection
     var history: History
@@ -42,23 +42,26 @@ struct ServerSurroundings: Surroundings {
                 join pg_catalog.pg_attribute as a on a.attrelid = c.conrelid and a.attnum = any (c.conkey)
                 where c.conrelid = pg_catalog.to_regclass($1) and c.contype = 'c' and c.convalidated
                     and a.attname = $2
-                    and pg_catalog.pg_get_constraintdef(c.oid) = pg_catalog.format('CHECK ((%I IS NOT NULL))', $2))
+                    and pg_catalog.pg_get_constraintdef(c.oid)
+                        = pg_catalog.format('CHECK ((%I IS NOT NULL))', $2))
             or exists (
                 select from pg_catalog.pg_attribute as a
                 where a.attrelid = pg_catalog.to_regclass($1) and a.attname = $2 and a.attnotnull)
             """, Parameter(quoted(table)), Parameter(column)) || history.isProvenNotNull(column, of: table)
     }
 
-    /// What the server's own casts and length functions spare: a wider varchar or numeric, a finer time, a cast
-    /// that changes no byte.
-    /// Checks on the column are looked at again even then.
+    /// What the server's own casts and length functions spare: a wider varchar or numeric, a finer time, a
+    /// cast that changes no byte. Checks on the column are looked at again even then.
     func work(_ column: String, of table: QualifiedName, as type: SyntaxTree) -> RowWork {
-        guard let name = QualifiedName(type.names.words), type.arrayBounds.nodes.isEmpty else { return .mayRewrite }
+        guard let name = QualifiedName(type.names.words), type.arrayBounds.nodes.isEmpty else {
+            return .mayRewrite
+        }
         let row = ask(
             """
             select old.typname as old, a.atttypmod as modifier, new.typname as new, new.typtype as kind,
                 exists (select from pg_catalog.pg_cast as c
-                    where c.castsource = old.oid and c.casttarget = new.oid and c.castmethod = 'b') as is_free,
+                    where c.castsource = old.oid and c.casttarget = new.oid and c.castmethod = 'b'
+                    ) as is_free,
                 exists (select from pg_catalog.pg_constraint as c
                     where c.conrelid = a.attrelid and c.contype = 'c' and c.convalidated
                         and a.attnum = any (c.conkey)) as is_checked
@@ -67,7 +70,8 @@ struct ServerSurroundings: Surroundings {
             join pg_catalog.pg_type as new on new.oid = pg_catalog.to_regtype($3)
             where a.attrelid = pg_catalog.to_regclass($1) and a.attname = $2
             """, Parameter(quoted(table)), Parameter(column), Parameter(quoted(name)))
-        guard let row, let old = row["old"], let new = row["new"], let modifier = row["modifier"].flatMap({ Int($0) })
+        guard let row, let old = row["old"], let new = row["new"],
+            let modifier = row["modifier"].flatMap({ Int($0) })
         else { return .mayRewrite }
         if row["kind"] == "d" { return .mayRewrite }
         let lengths = type.typmods.nodes.map { $0["ival"]["ival"].number ?? 0 }
@@ -114,7 +118,8 @@ struct ServerSurroundings: Surroundings {
                 join pg_catalog.pg_class as c on c.oid = k.confrelid
                 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
                 where k.conrelid = pg_catalog.to_regclass($1) and k.conname = $2
-                """, Parameter(quoted(table)), Parameter(constraint))) ?? history.target(of: constraint, on: table)
+                """, Parameter(quoted(table)), Parameter(constraint)))
+            ?? history.target(of: constraint, on: table)
     }
 
     func targets(of table: QualifiedName, column: String?) -> [QualifiedName] {
@@ -149,10 +154,12 @@ struct ServerSurroundings: Surroundings {
             select greatest(sum(c.reltuples), 0)::bigint as rows,
                 sum(pg_catalog.pg_total_relation_size(c.oid))::bigint as bytes
             from pg_catalog.pg_class as c
-            where c.oid in (select t.relid from pg_catalog.pg_partition_tree($1) as t
-                union all select pg_catalog.to_regclass($1)) and c.relkind in ('r', 'p', 'm')
+            where c.relkind in ('r', 'p', 'm') and c.oid in (
+                select t.relid from pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)) as t
+                union select pg_catalog.to_regclass($1))
             """, Parameter(quoted(relation)))
-        guard let row, let rows = row["rows"].flatMap({ Int($0) }), let bytes = row["bytes"].flatMap({ Int($0) })
+        guard let row, let rows = row["rows"].flatMap({ Int($0) }),
+            let bytes = row["bytes"].flatMap({ Int($0) })
         else { return nil }
         return RelationSize(rows: rows, bytes: bytes)
     }

@@ -102,8 +102,9 @@ protocol Surroundings {
     func isFresh(_ relation: QualifiedName) -> Bool
 }
 
-/// Which relations some statements of one transaction lock, how, and what they do with their rows (PostgreSQL 15: section 13.3, the
-/// reference pages, and `AlterTableGetLockLevel`). Relations it only reads included; catalogues not.
+/// Which relations some statements of one transaction lock, how, and what they do with their rows
+/// (PostgreSQL 15: section 13.3, the reference pages, and `AlterTableGetLockLevel`). Relations it only
+/// reads included; catalogues not.
 func effects(of statements: [SyntaxTree], _ around: any Surroundings) -> [RelationEffect] {
     var collector = EffectCollector(around)
     for statement in statements { collector.add(statement) }
@@ -163,7 +164,8 @@ struct EffectCollector {
             if statement.replace.isTrue { lock(statement.view, .accessExclusive) }
             reads(statement.query)
         case "CreateTableAsStmt": reads(statement.query)
-        case "TruncateStmt": for table in statement.relations.nodes { lock(table, .accessExclusive, .empties) }
+        case "TruncateStmt":
+            for table in statement.relations.nodes { lock(table, .accessExclusive, .empties) }
         case "RefreshMatViewStmt":
             let isGentle = statement.concurrent.isTrue
             lock(statement.relation, isGentle ? .exclusive : .accessExclusive, isGentle ? .scans : .rewrites)
@@ -189,7 +191,9 @@ struct EffectCollector {
             }
         case "AlterDomainStmt": alterDomain(statement)
         case "ExplainStmt":
-            if statement.options.nodes.contains(where: { $0.defname.text == "analyze" }) { add(statement.query) }
+            if statement.options.nodes.contains(where: { $0.defname.text == "analyze" }) {
+                add(statement.query)
+            }
         default: break
         }
     }
@@ -236,7 +240,9 @@ struct EffectCollector {
                 let isTable = statement.removeType.text == "OBJECT_TABLE"
                 lock(.relation(name), .accessExclusive, isTable ? .empties : .none)
                 guard isTable else { continue }
-                for other in around.targets(of: name, column: nil) { lock(.relation(other), .accessExclusive) }
+                for other in around.targets(of: name, column: nil) {
+                    lock(.relation(other), .accessExclusive)
+                }
             case "OBJECT_TRIGGER", "OBJECT_POLICY", "OBJECT_RULE":
                 guard let table = QualifiedName(words.dropLast()) else { continue }
                 lock(.relation(table), .accessExclusive)

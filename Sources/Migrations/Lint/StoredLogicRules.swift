@@ -2,7 +2,8 @@
 let storedLogicRules: [LintRule] = [
     LintRule(
         "S501", "definer-without-path",
-        reason: "whoever calls a definer function chooses its search_path, and so which functions it calls as the owner",
+        reason:
+            "its caller chooses the search_path, and so which functions it calls as the owner",
         fix: "set search_path = pg_catalog, pg_temp, and write schemas before names"
     ) { scene in
         guard let function = definer(scene.tree), searchPath(function) == nil else { return [] }
@@ -10,10 +11,12 @@ let storedLogicRules: [LintRule] = [
     },
     LintRule(
         "S502", "path-lets-temp-in",
-        reason: "unless it stands last, pg_temp is searched first: a caller's temporary table takes the real one's place",
+        reason:
+            "unless pg_temp stands last it comes first: a caller's temporary table hides the real one",
         fix: "end the path with pg_temp"
     ) { scene in
-        guard let function = definer(scene.tree), let path = searchPath(function), !path.isEmpty, path != [""],
+        guard let function = definer(scene.tree), let path = searchPath(function), !path.isEmpty,
+            path != [""],
             path.last != "pg_temp"
         else { return [] }
         return ["\(function.name) finds a caller's temporary tables before its own"]
@@ -21,7 +24,8 @@ let storedLogicRules: [LintRule] = [
     LintRule(
         "S503", "executable-by-public",
         reason: "a new function is executable by PUBLIC, that is by every login",
-        fix: "revoke execute on function … from public beside it, or once: alter default privileges for role … "
+        fix:
+            "revoke execute on function … from public, or once: alter default privileges for role … "
             + "revoke execute on functions from public"
     ) { scene in
         scene.each("CreateFunctionStmt") { create in
@@ -75,7 +79,9 @@ let storedLogicRules: [LintRule] = [
             return "a grant on \(table) opens all its rows"
         }
         return made + copied
-            + scene.eachChange("AT_DisableRowSecurity") { _, table in "every grant on \(table) opens all its rows" }
+            + scene.eachChange("AT_DisableRowSecurity") { _, table in
+                "every grant on \(table) opens all its rows"
+            }
     },
     LintRule(
         "S507", "raise-without-errcode",
@@ -84,7 +90,9 @@ let storedLogicRules: [LintRule] = [
     ) { scene in
         guard let body = scene.body else { return [] }
         return body.tree.all("PLpgSQL_stmt_raise").filter(isUncoded).map { raise in
-            Remark("\(raise.message.text.map { "'\($0)'" } ?? "the error") has no code", line: body.line(of: raise))
+            Remark(
+                "\(raise.message.text.map { "'\($0)'" } ?? "the error") has no code",
+                line: body.line(of: raise))
         }
     },
     LintRule(
@@ -100,7 +108,8 @@ let storedLogicRules: [LintRule] = [
     },
     LintRule(
         "S509", "notify-per-row",
-        reason: "a NOTIFY takes a lock on the whole cluster at commit, and a row trigger sends one for each row",
+        reason:
+            "a NOTIFY takes a lock on the whole cluster at commit, and a row trigger sends one for each row",
         fix: "a trigger for each statement, that sends one empty notification"
     ) { scene in
         scene.each("CreateTrigStmt") { trigger in
@@ -120,7 +129,8 @@ let lintRules: [LintRule] = [
     ) { _ in [] },
     LintRule(
         "L602", "allowed-without-reason",
-        reason: "the next reader cannot tell whether the danger was seen", fix: "-- allow CODE: why it is harmless here"
+        reason: "the next reader cannot tell whether the danger was seen",
+        fix: "-- allow CODE: why it is harmless here"
     ) { _ in [] },
     LintRule(
         "L603", "allows-nothing",
@@ -137,7 +147,8 @@ let lintRules: [LintRule] = [
 private func definer(_ statement: SyntaxTree) -> (name: QualifiedName, options: [SyntaxTree])? {
     let name = statement.kind == "AlterFunctionStmt" ? statement.func.objname.words : statement.funcname.words
     let options = statement.options.nodes + statement.actions.nodes
-    guard ["CreateFunctionStmt", "AlterFunctionStmt"].contains(statement.kind), let name = QualifiedName(name),
+    guard ["CreateFunctionStmt", "AlterFunctionStmt"].contains(statement.kind),
+        let name = QualifiedName(name),
         options.contains(where: { $0.defname.text == "security" && $0.arg.isOn })
     else { return nil }
     return (name, options)
@@ -146,7 +157,8 @@ private func definer(_ statement: SyntaxTree) -> (name: QualifiedName, options: 
 /// The path a function sets for itself; nil when it sets none.
 private func searchPath(_ function: (name: QualifiedName, options: [SyntaxTree])) -> [String]? {
     let settings = function.options.filter { $0.defname.text == "set" }.map(\.arg)
-    guard let path = settings.last(where: { $0.name.text == "search_path" }), path["kind"].text == "VAR_SET_VALUE"
+    guard let path = settings.last(where: { $0.name.text == "search_path" }),
+        path["kind"].text == "VAR_SET_VALUE"
     else { return nil }
     return path.args.nodes.map { $0.constant ?? "" }
 }
@@ -171,7 +183,8 @@ private func isUncoded(_ raise: SyntaxTree) -> Bool {
     guard raise.elog_level.number == 21, !raise.condname.exists else { return false }
     guard raise.message.exists || !options.isEmpty else { return false }
     return !options.contains {
-        ($0.opt_type.number ?? 0) == 0 && ($0.opt_type.text ?? "PLPGSQL_RAISEOPTION_ERRCODE").hasSuffix("ERRCODE")
+        ($0.opt_type.number ?? 0) == 0
+            && ($0.opt_type.text ?? "PLPGSQL_RAISEOPTION_ERRCODE").hasSuffix("ERRCODE")
     }
 }
 
@@ -183,10 +196,17 @@ func created(_ statement: SyntaxTree) -> [(kind: String, name: QualifiedName)] {
         case "CreateStmt" where !statement.partbound.exists && relation.relpersistence.text != "t":
             ("table", QualifiedName(relation))
         case "CreateTableAsStmt" where statement.into.rel.relpersistence.text != "t":
-            (statement.objtype.text == "OBJECT_MATVIEW" ? "materialized view" : "table", QualifiedName(statement.into.rel))
-        case "ViewStmt" where statement.view.relpersistence.text != "t": ("view", QualifiedName(statement.view))
+            (
+                statement.objtype.text == "OBJECT_MATVIEW" ? "materialized view" : "table",
+                QualifiedName(statement.into.rel)
+            )
+        case "ViewStmt" where statement.view.relpersistence.text != "t":
+            ("view", QualifiedName(statement.view))
         case "CreateFunctionStmt":
-            (statement.is_procedure.isTrue ? "procedure" : "function", QualifiedName(statement.funcname.words))
+            (
+                statement.is_procedure.isTrue ? "procedure" : "function",
+                QualifiedName(statement.funcname.words)
+            )
         case "CompositeTypeStmt": ("type", QualifiedName(statement.typevar))
         case "CreateEnumStmt", "CreateRangeStmt": ("type", QualifiedName(statement.typeName.words))
         case "CreateDomainStmt": ("domain", QualifiedName(statement.domainname.words))

@@ -1,7 +1,7 @@
 import CPgQuery
 
-/// A node of PostgreSQL's own parse tree. Fields are named as in the server's `parsenodes.h`, so that a rule reads
-/// like a sentence about them: `index.relation.relname.text`, `index.concurrent.isTrue`.
+/// A node of PostgreSQL's own parse tree. Fields are named as in the server's `parsenodes.h`, so that a
+/// rule reads like a sentence about them: `index.relation.relname.text`, `index.concurrent.isTrue`.
 ///
 /// The one door to libpg_query: every call to it is in this file.
 @dynamicMemberLookup
@@ -56,7 +56,8 @@ struct SyntaxTree: Hashable, Sendable {
         if !kind.isEmpty { visit(self) }
         if isClosed(self) { return }
         switch json {
-        case .object(let fields): for field in fields { SyntaxTree(field.value).walk(closed: isClosed, visit) }
+        case .object(let fields):
+            for field in fields { SyntaxTree(field.value).walk(closed: isClosed, visit) }
         case .array: for node in nodes { node.walk(closed: isClosed, visit) }
         default: break
         }
@@ -89,11 +90,11 @@ extension SyntaxTree {
         return SyntaxTree(tree).stmts.nodes.map(\.stmt)
     }
 
-    /// The body of a `create function` or `do` in PL/pgSQL (`pg_query_parse_plpgsql`). Line numbers count from the
-    /// line the body's quote stands on.
+    /// The body of a `create function` or `do` in PL/pgSQL (`pg_query_parse_plpgsql`). Line numbers count
+    /// from the line the body's quote stands on.
     ///
-    /// The library's compiler knows no types of ours: an assignment to a field of a row, and a bare `return next`,
-    /// are refused, so they are put in words it understands, which changes no line.
+    /// The library's compiler knows no types of ours: an assignment to a field of a row, and a bare `return
+    /// next`, are refused, so they are put in words it understands, which changes no line.
     static func parseBody(_ sql: String) throws(SyntaxError) -> SyntaxTree {
         var text = sql
         var known: Set<String> = []
@@ -147,11 +148,14 @@ extension SyntaxError {
 
 extension SyntaxTree {
     /// The text of a string constant, or of a number written as one.
-    var constant: String? { kind == "A_Const" ? (self["sval"]["sval"].text ?? self["fval"]["fval"].text) : nil }
+    var constant: String? {
+        kind == "A_Const" ? (self["sval"]["sval"].text ?? self["fval"]["fval"].text) : nil
+    }
 }
 
 extension Scanner {
-    /// The words of an SQL text in lower case, those in strings and comments left out, those in function bodies not.
+    /// The words of an SQL text in lower case, those in strings and comments left out, those in function
+    /// bodies not.
     static func words(in text: String) -> Set<String> {
         guard let statements = try? statements(in: text) else { return [] }
         var words: Set<String> = []

@@ -10,7 +10,9 @@ let typeRules: [LintRule] = [
             let isShort = ["int4", "int2", "serial", "serial4", "smallserial", "serial2"].contains(type)
             let counts =
                 isSerial(column)
-                || column.constraints.nodes.contains { ["CONSTR_IDENTITY", "CONSTR_PRIMARY"].contains($0.contype.text) }
+                || column.constraints.nodes.contains {
+                    ["CONSTR_IDENTITY", "CONSTR_PRIMARY"].contains($0.contype.text)
+                }
             guard isShort, counts else { return nil }
             return "\(table).\(column.colname.text ?? "") runs out of numbers"
         }
@@ -21,12 +23,14 @@ let typeRules: [LintRule] = [
         fix: "bigint generated always as identity"
     ) { scene in
         scene.eachColumn { column, table in
-            isSerial(column) ? "\(table).\(column.colname.text ?? "") hangs on a sequence beside the table" : nil
+            isSerial(column)
+                ? "\(table).\(column.colname.text ?? "") hangs on a sequence beside the table" : nil
         }
     },
     LintRule(
         "T403", "time-without-zone",
-        reason: "a timestamp without time zone is no point in time: sessions in two zones read it differently",
+        reason:
+            "a timestamp without time zone is no point in time: sessions in two zones read it differently",
         fix: "timestamptz"
     ) { scene in
         scene.eachColumn { column, table in
@@ -46,7 +50,8 @@ let typeRules: [LintRule] = [
     },
     LintRule(
         "T405", "length-in-type",
-        reason: "a length in the type is changed by ALTER TYPE under ACCESS EXCLUSIVE, and shortening rewrites",
+        reason:
+            "a length in the type is changed by ALTER TYPE under ACCESS EXCLUSIVE, and shortening rewrites",
         fix: "text, with a named check on its length, which can be changed NOT VALID"
     ) { scene in
         scene.eachColumn { column, table in
