@@ -16,6 +16,8 @@ def measure(stage, report, quick):
         return
     say("lint and squawk over the corpus")
     dangerous, harmless = corpus.read("dangerous.sql"), corpus.read("harmless.sql")
+    # How exceptions are written is each tool's own.
+    dangerous = [case for case in dangerous if not set(case.codes) & {"L602", "L603"}]
     for case in dangerous + harmless:
         corpus.lint(case, CONCIERGE)
         corpus.ask_squawk(case, squawk)

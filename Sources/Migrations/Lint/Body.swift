@@ -15,7 +15,10 @@ struct Body: Sendable {
             let text = source.text ?? source.words.first
         else { return nil }
         self.tree = try SyntaxTree.parseBody(statement.text)
-        line = statement.line + linesBefore(text, in: statement.text)
+        let before =
+            linesBefore(text, in: statement.text)
+            ?? linesBefore(text.replacing("'", with: "''"), in: statement.text)
+        line = statement.line + (before ?? 0)
     }
 
     /// The line of the file for a node that has one of its own.
@@ -48,14 +51,14 @@ private func constantText(_ expression: String) -> String? {
 
 /// How many lines a text has before the place where a part of it begins; 0 when it is not there word for
 /// word.
-private func linesBefore(_ part: String, in text: String) -> Int {
+private func linesBefore(_ part: String, in text: String) -> Int? {
     let bytes = Array(text.utf8)
     let wanted = Array(part.utf8)
-    guard let first = wanted.first, wanted.count <= bytes.count else { return 0 }
+    guard let first = wanted.first, wanted.count <= bytes.count else { return nil }
     var lines = 0
     for start in 0...(bytes.count - wanted.count) {
         if bytes[start] == first, bytes[start...].starts(with: wanted) { return lines }
         if bytes[start] == UInt8(ascii: "\n") { lines += 1 }
     }
-    return 0
+    return nil
 }
