@@ -296,6 +296,7 @@ struct StatementEffectTests {
         "alter table t set schema elsewhere",
         // Indexes, views, triggers, policies.
         "create index on t (note)",
+        "create index on only p (id)",
         "create index on m (title)",
         "drop index t_name",
         "reindex table t",

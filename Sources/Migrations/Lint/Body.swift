@@ -49,8 +49,8 @@ private func constantText(_ expression: String) -> String? {
     return query.targetList.nodes.first?.val.constant
 }
 
-/// How many lines a text has before the place where a part of it begins; 0 when it is not there word for
-/// word.
+/// How many lines a text has before the place where a part of it begins; nil when it is not there word
+/// for word.
 private func linesBefore(_ part: String, in text: String) -> Int? {
     let bytes = Array(text.utf8)
     let wanted = Array(part.utf8)

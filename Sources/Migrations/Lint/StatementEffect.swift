@@ -147,7 +147,8 @@ struct EffectCollector {
         switch statement.kind {
         case "AlterTableStmt": alterTable(statement)
         case "IndexStmt":
-            lock(statement.relation, statement.concurrent.isTrue ? .shareUpdateExclusive : .share, .scans)
+            let work: RowWork = statement.relation.inh.isTrue ? .scans : .none
+            lock(statement.relation, statement.concurrent.isTrue ? .shareUpdateExclusive : .share, work)
         case "DropStmt": drop(statement)
         case "ReindexStmt": reindex(statement)
         case "RenameStmt": rename(statement)
