@@ -34,8 +34,9 @@ build: need-swift       ## the concierge command, in .build/release
 setup:                  ## PostgreSQL, its extensions and the headers, as Debian packages
 	@extensions/install.sh
 
-lint:                   ## the shell scripts, by shellcheck (a Debian package)
-	@shellcheck extensions/install.sh .ci/run .ci/step .ci/test
+lint: build             ## the shell scripts, by shellcheck (a Debian package); migrations and sql/, by our own rules
+	@shellcheck extensions/install.sh .ci/run .ci/step .ci/test bench/run
+	@$(concierge) migrate lint
 
 clean:                  ## what was built; the development database stays (concierge dev reset)
 	@rm -rf .build

@@ -1,7 +1,8 @@
 // swift-tools-version:6.0
 import PackageDescription
 
-// Strict everywhere, and no outside packages: what this project needs is libpq and the standard library.
+// Strict everywhere, and no outside packages: what this project needs is libpq, PostgreSQL's parser and the
+// standard library.
 let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
@@ -15,10 +16,11 @@ let package = Package(
     targets: [
         // System libraries: a module map and a shim.
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CPgQuery", providers: [.apt(["libpg-query-dev"])]),
 
         // Libraries, from the ground up.
         .target(name: "Postgres", dependencies: ["CLibPQ"], swiftSettings: strict),
-        .target(name: "Migrations", dependencies: ["Postgres"], swiftSettings: strict),
+        .target(name: "Migrations", dependencies: ["Postgres", "CPgQuery"], swiftSettings: strict),
         .target(name: "Daemon", dependencies: ["Postgres"], swiftSettings: strict),
 
         // The command line.

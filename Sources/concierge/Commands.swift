@@ -5,7 +5,8 @@ import Postgres
 enum CommandLineTool {
     /// In the order of the overview.
     static let commands: [Command] =
-        devCommands + migrateCommands + testCommands + daemonCommands + loadCommands + askCommands
+        devCommands + migrateCommands + lintCommands + testCommands + daemonCommands + loadCommands
+        + askCommands
         + doctorCommands
         + demoCommands
 

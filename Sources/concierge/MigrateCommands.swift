@@ -14,8 +14,8 @@ let migrateCommands = [
         options: [jsonOption], run: migrateStatus),
     Command(
         words: ["migrate", "plan"],
-        summary: "Shows each statement the next migrate would run; changes nothing.",
-        run: migratePlan),
+        summary: "Shows each statement that would run, and the locks it takes; changes nothing.",
+        options: [jsonOption], run: migratePlan),
     Command(
         words: ["migrate", "drift"],
         summary: "Compares the database with a clean install of the files; changes nothing.",
@@ -158,20 +158,6 @@ func jsonObject(_ members: [(String, String)]) -> String {
 }
 
 private func title(_ name: String, _ files: Int) -> String { files == 1 ? name : "\(name) (\(files) files)" }
-
-@Sendable private func migratePlan(_ invocation: Invocation) throws -> Int32 {
-    let plan = try Runner(Project(root: projectRoot()), target(invocation)).plan()
-    let sources = plan.migrations.map(\.source) + plan.objects.map(\.source) + plan.cron.map(\.source)
-    for source in sources {
-        Terminal.say(source.path)
-        for statement in source.statements { Terminal.say("  \(statement.line): \(statement.headline)") }
-    }
-    for path in plan.orphans {
-        Terminal.say("sql/\(path) left the manifest; what it made is dropped, unless another file makes it")
-    }
-    Terminal.say("\(plan.migrations.count) migrations, \(plan.objects.count + plan.cron.count) files of sql/")
-    return 0
-}
 
 @Sendable private func migrateDrift(_ invocation: Invocation) throws -> Int32 {
     let differences = try Runner(Project(root: projectRoot()), target(invocation)).drift()

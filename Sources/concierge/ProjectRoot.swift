@@ -50,3 +50,10 @@ func target(_ invocation: Invocation) throws -> Target {
     }
     return Target(cluster.url())
 }
+
+/// A path as the whole file system names it; as it was where there is no such thing (realpath(3)).
+func absolutePath(_ path: String) -> String {
+    guard let found = realpath(path, nil) else { return path }
+    defer { free(found) }
+    return String(cString: found)
+}

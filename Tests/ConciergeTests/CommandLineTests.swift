@@ -1,5 +1,6 @@
 import Testing
 
+@testable import Migrations
 @testable import concierge
 
 @Suite struct CommandLineTests {
@@ -90,6 +91,29 @@ import Testing
         #expect(Duration.milliseconds(8).brief == "8 ms")
         #expect(Duration.milliseconds(1340).brief == "1.3 s")
         #expect(Duration.seconds(125).brief == "2 min 5 s")
+    }
+
+    @Test("A plan's locks stand in a column, those of a long statement below it")
+    func planLines() throws {
+        let item = RelationEffect(
+            subject: .relation(QualifiedName(nil, "item")), lock: .accessExclusive, work: .rewrites,
+            size: RelationSize(rows: 12, bytes: 3_140_000))
+        var crate = item
+        crate.subject = .relation(QualifiedName("a", "crate"))
+        crate.isFresh = true
+        let long = "alter table item " + String(repeating: "x", count: 60)
+        let steps = [
+            PlanReport.Step(line: 1, headline: "select 1", effects: []),
+            PlanReport.Step(line: 2, headline: "alter table item", effects: [crate, item]),
+            PlanReport.Step(line: 30, headline: long, effects: [item]),
+        ]
+        #expect(
+            lines(PlanReport.File(path: "a", steps: steps)) == [
+                "  1: select 1",
+                "  2: alter table item  ACCESS EXCLUSIVE on item, rewrites it (12 rows, 3.1 MB)",
+                "  30: " + long,
+                "                       ACCESS EXCLUSIVE on item, rewrites it (12 rows, 3.1 MB)",
+            ])
     }
 
     @Test("Text is quoted for JSON")
