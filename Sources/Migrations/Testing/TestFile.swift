@@ -4,12 +4,15 @@ struct TestFile: Sendable {
     /// Relative to `Tests/sql`.
     let name: String
     let data: [DataDirective]
+    /// What is said by whom, in a file of several sessions.
+    let script: SessionScript?
 
     init(root: String, name: String) throws {
         self.name = name
         source = try Source(root: root, path: "Tests/sql/" + name)
-        data = DataDirective.all(
-            in: String(decoding: try readFile(root + "/Tests/sql/" + name), as: UTF8.self))
+        let text = String(decoding: try readFile(root + "/Tests/sql/" + name), as: UTF8.self)
+        data = DataDirective.all(in: text)
+        script = try SessionScript(text, source.statements, file: source.path)
     }
 }
 

@@ -16,6 +16,23 @@ public struct TestRunner {
         public var readData: (_ path: String) throws -> String? = { _ in nil }
 
         public init(projectFolder: String) { self.projectFolder = projectFolder }
+
+        /// Readies a session of a test: settings and data. These few statements are waited for.
+        func prepare(_ session: Connection, for file: TestFile?) throws {
+            try session.execute(script: "set synchronous_commit = off")
+            for (name, value) in [("test.data", dataFolder ?? ""), ("test.project", projectFolder)] {
+                try session.query(
+                    "select pg_catalog.set_config($1, $2, false)", [Parameter(name), Parameter(value)])
+            }
+            for directive in file?.data ?? [] {
+                let table = try session.escapeIdentifier(directive.table)
+                try session.execute(
+                    script: "create temporary table \(table) (body text); grant select on \(table) to public")
+                if let body = try readData(directive.path) {
+                    try session.query("insert into \(table) values ($1)", [Parameter(body)])
+                }
+            }
+        }
     }
 
     public let project: Project
@@ -84,19 +101,20 @@ public struct TestRunner {
 
     /// Waits until at least one lane can go on (poll(2)), and stops those that take too long.
     private func ready(_ lanes: [TestLane], _ sweeper: TestSweeper) throws -> [TestLane] {
-        var descriptors = lanes.map { lane in
-            pollfd(
-                fd: lane.wait?.socket ?? -1, events: Int16(lane.wait?.toWrite == true ? POLLOUT : POLLIN),
-                revents: 0)
+        let waits = lanes.map(\.waits)
+        var descriptors = waits.joined().map { wait in
+            pollfd(fd: wait.socket, events: Int16(wait.toWrite ? POLLOUT : POLLIN), revents: 0)
         }
         descriptors.append(pollfd(fd: sweeper.socket ?? -1, events: Int16(POLLIN), revents: 0))
-        // A lane without a socket has lost its connection, and learns of it when it goes on.
-        let hasLost = descriptors.dropLast().contains { $0.fd < 0 }
-        let count = poll(&descriptors, nfds_t(descriptors.count), hasLost ? 0 : 1000)
+        let patience = lanes.compactMap { $0.waits.isEmpty ? .zero : $0.patience }.min() ?? .seconds(1)
+        let count = poll(&descriptors, nfds_t(descriptors.count), Int32(patience / .milliseconds(1)))
         guard count >= 0 || errno == EINTR else { throw FileError(path: "poll", code: errno) }
         for lane in lanes {
             if let deadline = lane.deadline, deadline < .now { lane.interrupt() }
         }
-        return zip(lanes, descriptors).filter { $1.revents != 0 || $1.fd < 0 }.map(\.0)
+        let readable = Set(descriptors.filter { $0.revents != 0 }.map(\.fd))
+        return zip(lanes, waits).filter { lane, waits in
+            lane.patience != nil || waits.isEmpty || waits.contains { readable.contains($0.socket) }
+        }.map(\.0)
     }
 }
