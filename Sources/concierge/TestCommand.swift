@@ -9,6 +9,8 @@ let testCommands = [
         options: [
             OptionRule("jobs", "N", "files at once; as many as there are processors unless given"),
             OptionRule("format", "FORMAT", "pretty (the default), tap or junit"),
+            OptionRule("slowest", "N", "the N assertions that took longest, after the rest"),
+            OptionRule("coverage", "[=FILE.html]", "which functions and statements ran; as a page, too"),
         ],
         run: runTests)
 ]
@@ -31,16 +33,27 @@ let testCommands = [
         if path.hasPrefix("./") { return try readText(root + "/" + path) }
         return hasData ? try readText(dataFolder + "/" + path) : nil
     }
+    options.measuresCoverage = invocation.has("coverage")
+    let slowest = try invocation.count("slowest")
     let runner = TestRunner(try Project(root: root), try target(invocation), options)
     var reports: [TestReport] = []
     if format == .tap { Terminal.say("TAP version 13") }
     var count = 0
-    try runner.run(names, checkFunctions: invocation.operands.isEmpty) { report in
+    let coverage = try runner.run(names, checkFunctions: invocation.operands.isEmpty) { report in
         reports.append(report)
         switch format {
         case .pretty: pretty(report).forEach { Terminal.say($0) }
         case .tap: tap(report, counter: &count).forEach { Terminal.say($0) }
         case .junit: break
+        }
+    }
+    if format == .pretty, let slowest { slowestLines(reports, slowest).forEach { Terminal.say($0) } }
+    if options.measuresCoverage {
+        if format == .pretty { coverageLines(coverage).forEach { Terminal.say($0) } }
+        if let path = invocation["coverage"], !path.isEmpty {
+            try writeFile(
+                path, mode: 0o644, coverage.page(of: root.split(separator: "/").last.map(String.init) ?? root)
+            )
         }
     }
     let failed = reports.reduce(0) { $0 + $1.failed }

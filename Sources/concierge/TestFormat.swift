@@ -31,6 +31,46 @@ func pretty(_ report: TestReport) -> [String] {
     return lines
 }
 
+/// The assertions that took longest, with their places.
+func slowestLines(_ reports: [TestReport], _ count: Int) -> [String] {
+    let all = reports.flatMap { report in
+        report.assertions.compactMap { each in each.duration.map { (report, each, $0) } }
+    }
+    let longest = all.sorted { $0.2 > $1.2 }.prefix(count)
+    return longest.isEmpty
+        ? []
+        : ["slowest:"]
+            + longest.map { report, assertion, duration in
+                "  \(duration.brief)  \(place(report, assertion.line))\(assertion.sentence)"
+            }
+}
+
+/// What did not run in full, lowest first, then the sum.
+func coverageLines(_ coverage: Coverage) -> [String] {
+    let measured = coverage.measured
+    let whole = measured.count { $0.ran == $0.all }
+    let (ran, all) = (measured.reduce(0) { $0 + $1.ran }, measured.reduce(0) { $0 + $1.all })
+    var result = ["coverage, lowest first; lines are those of the body:"]
+    for function in measured where function.ran < function.all {
+        let missed = function.steps.filter { $0.count == 0 }.map { "\($0.line)" }
+        let lines = missed.count == 1 ? "not line " : "not lines "
+        let place = function.ran == 0 ? "not called" : lines + missed.joined(separator: ", ")
+        result.append(
+            Terminal.row(
+                "  " + function.name,
+                "\(function.ran) of \(function.all), \(percent(function.ran, function.all)), \(place)"))
+    }
+    if !coverage.unknown.isEmpty {
+        result.append("  not measured, as the planner may put them into the queries that call them:")
+        result += coverage.unknown.map { "    " + $0.name }
+    }
+    result.append(
+        Terminal.row(
+            "\(whole) of \(measured.count) functions in full",
+            "\(ran) of \(all) statements, \(percent(ran, all))"))
+    return result
+}
+
 /// `file:line: `, or nothing when the report is of no file.
 private func place(_ report: TestReport, _ line: Int) -> String {
     report.path.hasSuffix(".sql") ? "\(report.path):\(line): " : ""

@@ -29,6 +29,7 @@ final class TestLane {
     private var began = ContinuousClock.now
     private var statementBegan = ContinuousClock.now
     private var assertionsBefore = 0
+    private var coverage = Coverage()
     private var hasFailed = false
     private var isLate = false
 
@@ -152,6 +153,7 @@ final class TestLane {
         let problems = collector.problems
         collector = play.collector
         for problem in problems { collector.add(problem) }
+        measure(play.connections)
         play.close()
         end()
     }
@@ -209,7 +211,24 @@ final class TestLane {
         collector.add(TestProblem(line: line, message: message))
     }
 
+    /// What the file under way has run.
+    func takeCoverage() -> Coverage {
+        defer { coverage = Coverage() }
+        return coverage
+    }
+
+    /// Looks what the sessions of a file have run, if that is wanted.
+    private func measure(_ sessions: [Connection]) {
+        guard options.measuresCoverage, let file else { return }
+        do {
+            try coverage.add(file.name, sessions)
+        } catch {
+            fail(line: 1, "what ran cannot be measured: \(error)")
+        }
+    }
+
     private func end() {
+        if let session { measure([session]) }
         session?.close()
         session = nil
         phase = .finished

@@ -14,6 +14,8 @@ public struct TestRunner {
         public var dataFolder: String?
         /// Reads a file of a data directive, unpacked; nil when it is not at hand.
         public var readData: (_ path: String) throws -> String? = { _ in nil }
+        /// Whether to count what runs; it costs a few per cent.
+        public var measuresCoverage = false
 
         public init(projectFolder: String) { self.projectFolder = projectFolder }
 
@@ -32,6 +34,7 @@ public struct TestRunner {
                     try session.query("insert into \(table) values ($1)", [Parameter(body)])
                 }
             }
+            if measuresCoverage { try Coverage.begin(session) }
         }
     }
 
@@ -52,7 +55,11 @@ public struct TestRunner {
 
     /// Runs the files, then checks every PL/pgSQL function if asked to; each report is handed over as it is
     /// made.
-    public func run(_ names: [String], checkFunctions: Bool, report: (TestReport) -> Void) throws {
+    @discardableResult
+    public func run(
+        _ names: [String], checkFunctions: Bool, report: (TestReport) -> Void
+    ) throws -> Coverage {
+        var coverage = Coverage()
         let admin = try target.inDatabase("postgres").connect(as: "concierge test")
         let template = TestTemplate(project: project, target: target, admin: admin)
         let templateName = try template.prepare()
@@ -85,18 +92,23 @@ public struct TestRunner {
             if busy.isEmpty { break }
             for lane in try ready(busy, sweeper) {
                 guard let done = try lane.advance() else { continue }
+                coverage.add(lane.takeCoverage())
                 sweeper.take(lane.database)
                 report(done)
             }
             try sweeper.advance()
         }
         try sweeper.finish()
-        if checkFunctions {
+        if checkFunctions || options.measuresCoverage {
             let name = template.throwAwayName(number + 1)
             try admin.execute(script: "create database \(name) template \(templateName)")
             defer { _ = try? admin.execute(script: "drop database \(name) with (force)") }
-            report(try FunctionCheck.run(target.inDatabase(name)))
+            if checkFunctions { report(try FunctionCheck.run(target.inDatabase(name))) }
+            if options.measuresCoverage {
+                try coverage.finish(target.inDatabase(name).connect(as: "concierge test"))
+            }
         }
+        return coverage
     }
 
     /// Waits until at least one lane can go on (poll(2)), and stops those that take too long.

@@ -60,7 +60,8 @@ struct TestTemplate {
         let objects = project.preamble + project.objects
         let sources = project.migrations.map(\.source) + objects.map(\.source) + setup
         let helpers = TestHelpers.sources.map(\.1)
-        let inputs = [TestTemplate.generation, server] + helpers + sources.map { "\($0.path) \($0.checksum)" }
+        let inputs =
+            [TestTemplate.generation, server] + helpers + sources.map { "\($0.path) \($0.checksum)" }
         return sha256(Array(inputs.joined(separator: "\n").utf8))
     }
 
