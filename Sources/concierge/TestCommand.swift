@@ -9,6 +9,7 @@ let testCommands = [
         options: [
             OptionRule("jobs", "N", "files at once; as many as there are processors unless given"),
             OptionRule("format", "FORMAT", "pretty (the default), tap or junit"),
+            OptionRule("keep", nil, "keep the database of each failing file, as its first failure saw it"),
             OptionRule("slowest", "N", "the N assertions that took longest, after the rest"),
             OptionRule("coverage", "[=FILE.html]", "which functions and statements ran; as a page, too"),
         ],
@@ -33,6 +34,7 @@ let testCommands = [
         if path.hasPrefix("./") { return try readText(root + "/" + path) }
         return hasData ? try readText(dataFolder + "/" + path) : nil
     }
+    options.keepsFailed = invocation.has("keep")
     options.measuresCoverage = invocation.has("coverage")
     let slowest = try invocation.count("slowest")
     let runner = TestRunner(try Project(root: root), try target(invocation), options)

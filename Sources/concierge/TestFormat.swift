@@ -28,6 +28,7 @@ func pretty(_ report: TestReport) -> [String] {
         lines.append("  \(place(report, problem.line))\(parts.first ?? "")")
         lines += parts.dropFirst().map { "      \($0)" }
     }
+    if let kept = report.kept { lines.append("  kept: \(kept)") }
     return lines
 }
 
@@ -88,6 +89,9 @@ func tap(_ report: TestReport, counter: inout Int) -> [String] {
         case .skipped(let reason): lines.append("ok \(name) # SKIP \(reason)")
         case .todo(let reason): lines.append("not ok \(name) # TODO \(reason)")
         }
+        if let duration = assertion.duration {
+            lines += ["  ---", "  duration_ms: \(duration.exactMilliseconds)", "  ..."]
+        }
         if assertion.verdict == .failed {
             lines.append("# \(place(report, assertion.line))")
             lines += assertion.diagnostics.map { "# \($0)" }
@@ -99,6 +103,7 @@ func tap(_ report: TestReport, counter: inout Int) -> [String] {
         lines.append("not ok \(counter) - \(report.name):\(problem.line): \(parts.first ?? "")")
         lines += parts.dropFirst().map { "# \($0)" }
     }
+    if let kept = report.kept { lines.append("# kept: \(kept)") }
     if let reason = report.skippedAll {
         counter += 1
         lines.append("ok \(counter) - \(report.name) # SKIP \(reason)")
@@ -116,8 +121,9 @@ func junit(_ reports: [TestReport]) -> String {
             "  <testsuite name=\(attribute(report.name)) tests=\"\(tests)\" failures=\"\(report.failed)\" "
                 + "skipped=\"\(report.skipped)\" time=\"\(seconds)\">")
         for assertion in report.assertions {
+            let time = assertion.duration.map { " time=\"\($0.exactMilliseconds / 1000)\"" } ?? ""
             let open =
-                "    <testcase classname=\(attribute(report.name)) name=\(attribute(assertion.sentence))"
+                "    <testcase classname=\(attribute(report.name)) name=\(attribute(assertion.sentence))\(time)"
             switch assertion.verdict {
             case .passed:
                 lines.append(open + "/>")
@@ -136,6 +142,7 @@ func junit(_ reports: [TestReport]) -> String {
                 "    <testcase classname=\(attribute(report.name)) name=\(name)>"
                     + "<failure message=\(name)>\(escaped(problem.message))</failure></testcase>")
         }
+        if let kept = report.kept { lines.append("    <system-out>\(escaped(kept))</system-out>") }
         lines.append("  </testsuite>")
     }
     return (lines + ["</testsuites>"]).joined(separator: "\n")

@@ -47,6 +47,12 @@ public struct TestReport: Sendable {
     public let problems: [TestProblem]
     /// Why the file as a whole was skipped.
     public let skippedAll: String?
+    /// The command that opens the database kept of it, or why there is none.
+    public internal(set) var kept: String?
+    /// The first line that failed.
+    public var firstFailure: Int? {
+        (assertions.filter { $0.verdict == .failed }.map(\.line) + problems.map(\.line)).min()
+    }
 
     public var passed: Int { assertions.count { $0.verdict == .passed } }
     public var failed: Int { assertions.count { $0.verdict == .failed } + problems.count }

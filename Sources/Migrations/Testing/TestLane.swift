@@ -23,6 +23,7 @@ final class TestLane {
 
     // The file under way.
     private var file: TestFile?
+    var lastFile: TestFile? { file }
     private(set) var database = ""
     private var session: Connection?
     private var collector = TAPCollector()

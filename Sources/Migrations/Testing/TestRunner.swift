@@ -14,6 +14,8 @@ public struct TestRunner {
         public var dataFolder: String?
         /// Reads a file of a data directive, unpacked; nil when it is not at hand.
         public var readData: (_ path: String) throws -> String? = { _ in nil }
+        /// Whether the database of a failing file is kept.
+        public var keepsFailed = false
         /// Whether to count what runs; it costs a few per cent.
         public var measuresCoverage = false
 
@@ -80,6 +82,8 @@ public struct TestRunner {
             try TestLane(target, template: templateName, options)
         }
         let sweeper = TestSweeper(try target.inDatabase("postgres").connect(as: "concierge test"))
+        let kept = KeptDatabase(target: target, template: templateName, options: options, admin: admin)
+        if options.keepsFailed { try kept.dropEarlier() }
         waiting.reverse()
         var number = 0
         while true {
@@ -91,9 +95,16 @@ public struct TestRunner {
             let busy = lanes.filter { !$0.isIdle }
             if busy.isEmpty { break }
             for lane in try ready(busy, sweeper) {
-                guard let done = try lane.advance() else { continue }
+                guard var done = try lane.advance() else { continue }
                 coverage.add(lane.takeCoverage())
                 sweeper.take(lane.database)
+                if options.keepsFailed, let file = lane.lastFile, let line = done.firstFailure {
+                    do {
+                        done.kept = try kept.keep(file, failedAt: line)
+                    } catch {
+                        done.kept = "not kept: \(error)"
+                    }
+                }
                 report(done)
             }
             try sweeper.advance()
