@@ -30,7 +30,8 @@ enum FunctionCheck {
             }
         }
         return TestReport(
-            name: "plpgsql_check", duration: began.duration(to: .now), assertions: assertions, problems: [])
+            name: TestRunner.functionCheck, duration: began.duration(to: .now), assertions: assertions,
+            problems: [])
     }
 
     private static func describe(_ row: Row) -> String {

@@ -50,6 +50,9 @@ public struct TestRunner {
         self.options = options
     }
 
+    /// What the report on the functions themselves is called.
+    public static let functionCheck = "plpgsql_check"
+
     /// The test files of a project, as paths relative to `Tests/sql`; the `_setup` folder holds none.
     public static func files(of root: String) throws -> [String] {
         try filesBelow(root + "/Tests/sql", suffix: ".sql").filter { !$0.hasPrefix("_setup/") }
