@@ -205,6 +205,14 @@ public final class Connection {
     /// The database the session is in (`PQdb`).
     public var database: String { PQdb(handle).map { String(cString: $0) } ?? "" }
 
+    /// Where the session is, as `key=value` pairs that psql and drivers take; without a password (`PQhost`,
+    /// `PQport`, `PQuser`).
+    public var address: String {
+        func text(_ value: UnsafeMutablePointer<CChar>?) -> String { value.map { String(cString: $0) } ?? "" }
+        return [("host", text(PQhost(handle))), ("port", text(PQport(handle))), ("user", text(PQuser(handle)))]
+            .filter { !$0.1.isEmpty }.map { "\($0)=\($1)" }.joined(separator: " ")
+    }
+
     /// Where the session stands between transactions.
     public enum TransactionStatus: Sendable { case idle, active, inTransaction, inFailedTransaction, unknown }
 

@@ -230,8 +230,8 @@ package struct Cluster {
 }
 
 /// Replaces the content of a file.
-func writeFile(_ path: String, _ content: String) throws {
-    let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+func writeFile(_ path: String, mode: mode_t = 0o600, _ content: String) throws {
+    let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
     guard file >= 0 else { throw FileError.current(path) }
     defer { close(file) }
     var bytes = Array(content.utf8)[...]

@@ -1,8 +1,9 @@
-/// An option of a command: `--name` or `--name VALUE`.
+/// An option of a command: `--name`, `--name VALUE`, or `--name[=VALUE]` where the value may be left out.
 struct OptionRule: Hashable, Sendable {
     let name: String
-    /// What the value is called in the help; nil for a switch.
+    /// What the value is called in the help, in `[=…]` when it may be left out; nil for a switch.
     let value: String?
+    var isOptional: Bool { value?.hasPrefix("[=") == true }
     let help: String
 
     init(_ name: String, _ value: String? = nil, _ help: String) {
@@ -97,6 +98,10 @@ func parse(_ arguments: [String], _ commands: [Command]) throws -> (Command, Inv
             invocation.set(name, "")
             continue
         }
+        if rule.isOptional {
+            invocation.set(name, parts.count == 2 ? String(parts[1]) : "")
+            continue
+        }
         guard let value = parts.count == 2 ? String(parts[1]) : rest.popFirst() else {
             throw UsageError(message: "--\(name) needs a value: \(placeholder)", command: command.words)
         }
@@ -138,7 +143,7 @@ func overview(_ commands: [Command]) -> String {
 /// The help of one command.
 func help(_ command: Command) -> String {
     let options = (command.options + commonOptions).map { rule in
-        ("--" + rule.name + (rule.value.map { " " + $0 } ?? ""), rule.help)
+        ("--" + rule.name + (rule.value.map { (rule.isOptional ? "" : " ") + $0 } ?? ""), rule.help)
     }
     let operands = command.operands.isEmpty ? "" : " " + command.operands
     return """

@@ -28,7 +28,48 @@ func pretty(_ report: TestReport) -> [String] {
         lines.append("  \(place(report, problem.line))\(parts.first ?? "")")
         lines += parts.dropFirst().map { "      \($0)" }
     }
+    if let kept = report.kept { lines.append("  kept: \(kept)") }
     return lines
+}
+
+/// The assertions that took longest, with their places.
+func slowestLines(_ reports: [TestReport], _ count: Int) -> [String] {
+    let all = reports.flatMap { report in
+        report.assertions.compactMap { each in each.duration.map { (report, each, $0) } }
+    }
+    let longest = all.sorted { $0.2 > $1.2 }.prefix(count)
+    return longest.isEmpty
+        ? []
+        : ["slowest:"]
+            + longest.map { report, assertion, duration in
+                "  \(duration.brief)  \(place(report, assertion.line))\(assertion.sentence)"
+            }
+}
+
+/// What did not run in full, lowest first, then the sum.
+func coverageLines(_ coverage: Coverage) -> [String] {
+    let measured = coverage.measured
+    let whole = measured.count { $0.ran == $0.all }
+    let (ran, all) = (measured.reduce(0) { $0 + $1.ran }, measured.reduce(0) { $0 + $1.all })
+    var result = ["coverage, lowest first; lines are those of the body:"]
+    for function in measured where function.ran < function.all {
+        let missed = function.steps.filter { $0.count == 0 }.map { "\($0.line)" }
+        let lines = missed.count == 1 ? "not line " : "not lines "
+        let place = function.ran == 0 ? "not called" : lines + missed.joined(separator: ", ")
+        result.append(
+            Terminal.row(
+                "  " + function.name,
+                "\(function.ran) of \(function.all), \(percent(function.ran, function.all)), \(place)"))
+    }
+    if !coverage.unknown.isEmpty {
+        result.append("  not measured, as the planner may put them into the queries that call them:")
+        result += coverage.unknown.map { "    " + $0.name }
+    }
+    result.append(
+        Terminal.row(
+            "\(whole) of \(measured.count) functions in full",
+            "\(ran) of \(all) statements, \(percent(ran, all))"))
+    return result
 }
 
 /// `file:line: `, or nothing when the report is of no file.
@@ -48,6 +89,9 @@ func tap(_ report: TestReport, counter: inout Int) -> [String] {
         case .skipped(let reason): lines.append("ok \(name) # SKIP \(reason)")
         case .todo(let reason): lines.append("not ok \(name) # TODO \(reason)")
         }
+        if let duration = assertion.duration {
+            lines += ["  ---", "  duration_ms: \(duration.exactMilliseconds)", "  ..."]
+        }
         if assertion.verdict == .failed {
             lines.append("# \(place(report, assertion.line))")
             lines += assertion.diagnostics.map { "# \($0)" }
@@ -59,6 +103,7 @@ func tap(_ report: TestReport, counter: inout Int) -> [String] {
         lines.append("not ok \(counter) - \(report.name):\(problem.line): \(parts.first ?? "")")
         lines += parts.dropFirst().map { "# \($0)" }
     }
+    if let kept = report.kept { lines.append("# kept: \(kept)") }
     if let reason = report.skippedAll {
         counter += 1
         lines.append("ok \(counter) - \(report.name) # SKIP \(reason)")
@@ -76,8 +121,9 @@ func junit(_ reports: [TestReport]) -> String {
             "  <testsuite name=\(attribute(report.name)) tests=\"\(tests)\" failures=\"\(report.failed)\" "
                 + "skipped=\"\(report.skipped)\" time=\"\(seconds)\">")
         for assertion in report.assertions {
+            let time = assertion.duration.map { " time=\"\($0.exactMilliseconds / 1000)\"" } ?? ""
             let open =
-                "    <testcase classname=\(attribute(report.name)) name=\(attribute(assertion.sentence))"
+                "    <testcase classname=\(attribute(report.name)) name=\(attribute(assertion.sentence))\(time)"
             switch assertion.verdict {
             case .passed:
                 lines.append(open + "/>")
@@ -96,6 +142,7 @@ func junit(_ reports: [TestReport]) -> String {
                 "    <testcase classname=\(attribute(report.name)) name=\(name)>"
                     + "<failure message=\(name)>\(escaped(problem.message))</failure></testcase>")
         }
+        if let kept = report.kept { lines.append("    <system-out>\(escaped(kept))</system-out>") }
         lines.append("  </testsuite>")
     }
     return (lines + ["</testsuites>"]).joined(separator: "\n")

@@ -89,6 +89,8 @@ create or replace procedure event.refresh(only_when_due boolean default false)
     language plpgsql
 as $$
 begin
+    -- Refused here when the caller is in a transaction: later, the error would leave the session its locks.
+    commit;
     if not pg_catalog.pg_try_advisory_lock(
         pg_catalog.hashtext('concierge'), pg_catalog.hashtext('event.refresh'))
     then

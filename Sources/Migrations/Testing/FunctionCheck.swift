@@ -8,7 +8,7 @@ enum FunctionCheck {
         let began = ContinuousClock.now
         let connection = try target.connect(as: "concierge test")
         var assertions: [Assertion] = []
-        for function in try connection.query(functions) {
+        for function in try connection.query(functions, [Parameter(TestHelpers.names)]) {
             let identity: String = try function.value("identity")
             let relation = try function.optional("relation", as: String.self)
             let sentence = "\(identity)\(relation.map { " on \($0)" } ?? "")"
@@ -30,7 +30,8 @@ enum FunctionCheck {
             }
         }
         return TestReport(
-            name: "plpgsql_check", duration: began.duration(to: .now), assertions: assertions, problems: [])
+            name: TestRunner.functionCheck, duration: began.duration(to: .now), assertions: assertions,
+            problems: [])
     }
 
     private static func describe(_ row: Row) -> String {
@@ -54,6 +55,7 @@ enum FunctionCheck {
             from pg_catalog.pg_trigger where not tgisinternal
         ) t on t.tgfoid = p.oid
         where (p.prorettype <> 'trigger'::regtype or t.tgrelid is not null)
+            and not (n.nspname = 'test' and p.proname = any ($1))
             and not exists (
                 select from pg_catalog.pg_depend d
                 where d.classid = 'pg_catalog.pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'

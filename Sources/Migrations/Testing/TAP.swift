@@ -14,6 +14,8 @@ public struct Assertion: Hashable, Sendable {
     public internal(set) var diagnostics: [String] = []
     /// The line of the statement that made it.
     public let line: Int
+    /// How long its statement took; where that made several assertions, its share.
+    public internal(set) var duration: Duration?
 }
 
 /// A failure that is no assertion: an SQL error, a broken plan.
@@ -72,6 +74,15 @@ struct TAPCollector {
         assertions.append(
             Assertion(
                 verdict: verdict, sentence: sentence.replacing("\\#", "#"), line: line))
+    }
+
+    mutating func add(_ assertion: Assertion) { assertions.append(assertion) }
+
+    /// Gives the assertions from an index on their shares of the time their statement took.
+    mutating func share(_ duration: Duration, from index: Int) {
+        for each in assertions.indices.dropFirst(index) {
+            assertions[each].duration = duration / (assertions.count - index)
+        }
     }
 
     /// Adds what only the end shows. `lastLine` is the last statement's.

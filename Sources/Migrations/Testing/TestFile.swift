@@ -4,12 +4,15 @@ struct TestFile: Sendable {
     /// Relative to `Tests/sql`.
     let name: String
     let data: [DataDirective]
+    /// What is said by whom, in a file of several sessions.
+    let script: SessionScript?
 
     init(root: String, name: String) throws {
         self.name = name
         source = try Source(root: root, path: "Tests/sql/" + name)
-        data = DataDirective.all(
-            in: String(decoding: try readFile(root + "/Tests/sql/" + name), as: UTF8.self))
+        let text = String(decoding: try readFile(root + "/Tests/sql/" + name), as: UTF8.self)
+        data = DataDirective.all(in: text)
+        script = try SessionScript(text, source.statements, file: source.path)
     }
 }
 
@@ -44,6 +47,12 @@ public struct TestReport: Sendable {
     public let problems: [TestProblem]
     /// Why the file as a whole was skipped.
     public let skippedAll: String?
+    /// The command that opens the database kept of it, or why there is none.
+    public internal(set) var kept: String?
+    /// The first line that failed.
+    public var firstFailure: Int? {
+        (assertions.filter { $0.verdict == .failed }.map(\.line) + problems.map(\.line)).min()
+    }
 
     public var passed: Int { assertions.count { $0.verdict == .passed } }
     public var failed: Int { assertions.count { $0.verdict == .failed } + problems.count }

@@ -8,6 +8,7 @@ final class TestLane {
         case creating
         case connecting(Connection.ConnectProgress)
         case running(statement: Int)
+        case playing(SessionPlay)
         case finished
     }
 
@@ -22,10 +23,14 @@ final class TestLane {
 
     // The file under way.
     private var file: TestFile?
+    var lastFile: TestFile? { file }
     private(set) var database = ""
     private var session: Connection?
     private var collector = TAPCollector()
     private var began = ContinuousClock.now
+    private var statementBegan = ContinuousClock.now
+    private var assertionsBefore = 0
+    private var coverage = Coverage()
     private var hasFailed = false
     private var isLate = false
 
@@ -53,24 +58,30 @@ final class TestLane {
         phase = .creating
     }
 
-    var wait: Wait? {
+    /// None when the connection is lost, of which the lane learns when it goes on.
+    var waits: [Wait] {
         switch phase {
         case .idle, .finished:
-            nil
+            []
         case .creating:
-            admin.socket.map { Wait(socket: $0, toWrite: false) }
+            admin.socket.map { [Wait(socket: $0, toWrite: false)] } ?? []
         case .connecting(let progress):
             session?.socket.map { socket in
                 if case .waitingToRead = progress {
-                    Wait(socket: socket, toWrite: false)
+                    [Wait(socket: socket, toWrite: false)]
                 } else {
-                    Wait(socket: socket, toWrite: true)
+                    [Wait(socket: socket, toWrite: true)]
                 }
-            }
+            } ?? []
         case .running:
-            session?.socket.map { Wait(socket: $0, toWrite: false) }
+            session?.socket.map { [Wait(socket: $0, toWrite: false)] } ?? []
+        case .playing(let play):
+            play.sockets.map { Wait(socket: $0, toWrite: false) }
         }
     }
+
+    /// How long to wait at most before it goes on, even if no socket is ready.
+    var patience: Duration? { if case .playing = phase { SessionPlay.tick } else { nil } }
 
     /// Takes the steps that are possible now; returns the report when the file is done. Its database is then
     /// the caller's to drop.
@@ -80,6 +91,10 @@ final class TestLane {
             return nil
         case .creating:
             guard try isDone(admin) else { return nil }
+            if let script = file?.script {
+                play(script)
+                break
+            }
             session = try Connection.start(
                 target.conninfo, database: database, applicationName: "concierge test")
             phase = .connecting(.waitingToWrite)
@@ -90,6 +105,8 @@ final class TestLane {
             if case .connected = progress { prepare(session) }
         case .running(let statement):
             read(statement)
+        case .playing(let play):
+            goOn(play)
         case .finished:
             break
         }
@@ -99,39 +116,55 @@ final class TestLane {
     /// Stops a file that takes too long; the statement under way then fails.
     func interrupt() {
         isLate = true
+        if case .playing(let play) = phase { play.interrupt("stopped after \(options.timeout)") }
         try? session?.cancel()
     }
 
     // MARK: One file
 
-    /// Settings and data; these few statements are waited for.
     private func prepare(_ session: Connection) {
         do {
-            try session.execute(script: "set synchronous_commit = off")
-            for (name, value) in [
-                ("test.data", options.dataFolder ?? ""), ("test.project", options.projectFolder),
-            ] {
-                try session.query(
-                    "select pg_catalog.set_config($1, $2, false)", [Parameter(name), Parameter(value)])
-            }
-            for directive in file?.data ?? [] {
-                let table = try session.escapeIdentifier(directive.table)
-                try session.execute(
-                    script: "create temporary table \(table) (body text); grant select on \(table) to public")
-                if let body = try options.readData(directive.path) {
-                    try session.query("insert into \(table) values ($1)", [Parameter(body)])
-                }
-            }
+            try options.prepare(session, for: file)
         } catch {
             fail(line: file?.data.first?.line ?? 1, "\(error)")
         }
         start(0)
     }
 
+    /// Opens the sessions of a file that has several, and begins.
+    private func play(_ script: SessionScript) {
+        do {
+            let play = try SessionPlay(script, target.inDatabase(database)) {
+                try options.prepare($0, for: file)
+            }
+            phase = .playing(play)
+            goOn(play)
+        } catch {
+            fail(line: 1, "\(error)")
+            end()
+        }
+    }
+
+    private func goOn(_ play: SessionPlay) {
+        do {
+            guard try play.advance() else { return }
+        } catch {
+            fail(line: 1, "\(error)")
+        }
+        let problems = collector.problems
+        collector = play.collector
+        for problem in problems { collector.add(problem) }
+        measure(play.connections)
+        play.close()
+        end()
+    }
+
     /// Sends a statement, or ends the file after the last one or the first error.
     private func start(_ index: Int) {
         guard let file, let session, !hasFailed, index < file.source.statements.count else { return end() }
         phase = .running(statement: index)
+        statementBegan = .now
+        assertionsBefore = collector.assertions.count
         do {
             try session.send(script: file.source.statements[index].text)
         } catch {
@@ -152,7 +185,10 @@ final class TestLane {
         }
         while !session.isBusy {
             do {
-                guard let rows = try session.nextResult() else { return start(index + 1) }
+                guard let rows = try session.nextResult() else {
+                    collector.share(statementBegan.duration(to: .now), from: assertionsBefore)
+                    return start(index + 1)
+                }
                 guard rows.hasColumns, rows.columns.count == 1 else { continue }
                 for row in rows {
                     if let value = row[0] { collector.take(value, line: statement.line) }
@@ -176,7 +212,24 @@ final class TestLane {
         collector.add(TestProblem(line: line, message: message))
     }
 
+    /// What the file under way has run.
+    func takeCoverage() -> Coverage {
+        defer { coverage = Coverage() }
+        return coverage
+    }
+
+    /// Looks what the sessions of a file have run, if that is wanted.
+    private func measure(_ sessions: [Connection]) {
+        guard options.measuresCoverage, let file else { return }
+        do {
+            try coverage.add(file.name, sessions)
+        } catch {
+            fail(line: 1, "what ran cannot be measured: \(error)")
+        }
+    }
+
     private func end() {
+        if let session { measure([session]) }
         session?.close()
         session = nil
         phase = .finished
@@ -186,7 +239,7 @@ final class TestLane {
     private func finish() -> TestReport? {
         guard case .finished = phase, let file else { return nil }
         phase = .idle
-        collector.finish(lastLine: file.source.statements.last?.line ?? 1)
+        if file.script == nil { collector.finish(lastLine: file.source.statements.last?.line ?? 1) }
         return TestReport(
             name: file.name, path: file.source.path, duration: began.duration(to: .now), collector)
     }

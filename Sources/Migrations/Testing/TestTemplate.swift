@@ -59,7 +59,9 @@ struct TestTemplate {
             ).scalar ?? ""
         let objects = project.preamble + project.objects
         let sources = project.migrations.map(\.source) + objects.map(\.source) + setup
-        let inputs = [TestTemplate.generation, server] + sources.map { "\($0.path) \($0.checksum)" }
+        let helpers = TestHelpers.sources.map(\.1)
+        let inputs =
+            [TestTemplate.generation, server] + helpers + sources.map { "\($0.path) \($0.checksum)" }
         return sha256(Array(inputs.joined(separator: "\n").utf8))
     }
 
@@ -86,6 +88,7 @@ struct TestTemplate {
         try runner.apply()
         let execution = Execution(connection, place) { _ in }
         for source in setup { try execution.run(source) }
+        try TestHelpers.add(to: connection)
         connection.close()
         try admin.execute(script: "alter database \(unfinished) rename to \(admin.escapeIdentifier(name))")
         try admin.execute(

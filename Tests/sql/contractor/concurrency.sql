@@ -1,49 +1,60 @@
--- Two sessions with the same idempotency key at the same time: one writes, the other waits and gets its answer.
--- Commits, in a database that is thrown away.
-select no_plan();
-create extension dblink;
-create function test.here() returns text language sql as $$
-    select format('host=%s port=%s dbname=%s user=%s', split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_database(), current_user) $$;
-create function test.note(message text, key text) returns text language sql as $$
-    select format('select contractor.capture_event_note(contractor.contractor_id(''anna''), event.event_id(''fair''), %L, %L) ->> ''note_id''', message, key) $$;
--- Whether another session waits for a lock.
-create function test.waits(name text) returns boolean language plpgsql as $$
-declare
-    v_pid int := (select d.pid from dblink(name, 'select pg_backend_pid()') as d (pid int));
-begin
-    perform dblink_send_query(name, test.note('It is dry', 'k'));
-    for i in 1..1000 loop
-        perform pg_sleep(0.01), pg_stat_clear_snapshot();
-        exit when exists (select from pg_locks as l where l.pid = v_pid and not l.granted);
-    end loop;
-    return exists (select from pg_locks as l where l.pid = v_pid and not l.granted);
-end
-$$;
+-- Two calls with the same idempotency key at the same time: one writes, the other waits and gets its answer.
+create function test.note() returns text language sql as $$
+    select contractor.capture_event_note(contractor.contractor_id('anna'), event.event_id('fair'), 'It is dry', 'k') ->> 'note_id' $$;
 
-select dblink_connect('one', test.here()), dblink_connect('two', test.here());
-select dblink_exec(c, format('set request.jwt = %L', access.issue_token('acme', 'anna'))), dblink_exec(c, 'set role concierge_app') from unnest(array['one', 'two']) as c;
+-- session: one
+select set_config('request.jwt', access.issue_token('acme', 'anna'), false), set_config('role', 'concierge_app', false);
+begin;
+-- The first call writes.
+select test.note();
+--| $note
 
--- The first commits.
-select dblink_exec('one', 'begin');
-create temp table first as select d.note_id from dblink('one', test.note('It is dry', 'k')) as d (note_id text);
-select is(test.waits('two'), true, 'The second call with the key waits for the first');
-select dblink_exec('one', 'commit');
-select is(d.note_id, f.note_id, 'When the first has committed, the second gets its answer') from first as f, dblink_get_result('two') as d (note_id text);
-select is_empty($$ select * from dblink_get_result('two') as d (note_id text) $$, 'and that is all');
-select is((select count(*) from contractor.event_notes), 1::bigint, 'There is one note');
+-- session: two
+select set_config('request.jwt', access.issue_token('acme', 'anna'), false), set_config('role', 'concierge_app', false);
+-- The second call with the key waits for the first.
+select test.note();
+--> waits for one
+
+-- session: one
+commit;
+-- session: two
+-- When the first has committed, the second gets its answer.
+--| $note
+-- session: main
+-- There is one note.
+select count(*) from contractor.event_notes;
+--| 1
 
 -- The first rolls back.
-select dblink_exec(c, 'reset role') from unnest(array['one', 'two']) as c;
 delete from access.idempotency_keys;
 delete from contractor.event_notes;
-select dblink_exec(c, 'set role concierge_app') from unnest(array['one', 'two']) as c;
-select dblink_exec('one', 'begin');
-select d.note_id from dblink('one', test.note('It is dry', 'k')) as d (note_id text);
-select is(test.waits('two'), true, 'Again the second waits');
-select dblink_exec('one', 'rollback');
-select isnt(d.note_id, null, 'When the first has rolled back, the second writes') from dblink_get_result('two') as d (note_id text);
-select is_empty($$ select * from dblink_get_result('two') as d (note_id text) $$, 'and that is all');
-select is((select count(*) from contractor.event_notes), 1::bigint, 'There is one note');
+-- session: one
+begin;
+select test.note();
+-- session: two
+-- Again the second waits.
+select test.note();
+--> waits for one
+-- session: one
+rollback;
+-- session: two
+-- When the first has rolled back, the second writes,
+--| $another
+-- session: main
+-- and its note is the one there is.
+select note_id from contractor.event_notes;
+--| $another
 
-select dblink_disconnect('one'), dblink_disconnect('two');
-select * from finish();
+-- The same key for something else is refused, when it is known what the first call was.
+-- session: one
+begin;
+select contractor.capture_event_note(contractor.contractor_id('anna'), event.event_id('fair'), 'It is wet', 'l') is null;
+-- session: two
+-- A call with other arguments waits, too,
+select contractor.capture_event_note(contractor.contractor_id('anna'), event.event_id('fair'), 'It is dry', 'l');
+--> waits for one
+-- session: one
+commit;
+-- session: two
+-- and is refused.
+--> error QC409

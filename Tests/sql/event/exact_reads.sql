@@ -89,48 +89,6 @@ update event.speakers set name = 'Xenia Yu' where name = 'Xenia';
 select is((select speakers from event.sessions_next(test.event('acme')) where session_title = 'New'), '{Xenia Yu}', 'A speaker renamed shows at once');
 call event.refresh();
 
--- A refresh that began before a write commits must not clear its mark. The two sessions: this one and a dblink one.
-create extension dblink;
-select dblink_connect('other', format('dbname=%s host=%s port=%s user=postgres', current_database(), split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port')));
-select dblink_exec('other', 'begin');
-select dblink_exec('other', $$ update event.event_speakers set session_title = 'Written while refreshing' where session_title = 'New' $$);
-call event.refresh();
-select is(event.cache_is_exact(test.event('acme'), now()), true, 'An uncommitted write is not visible and the cache is exact');
-select dblink_exec('other', 'commit');
-select is(event.cache_is_exact(test.event('acme'), now()), false, 'Its mark survives the refresh that could not see it');
-select ok('Written while refreshing' in (select session_title from event.sessions_next(test.event('acme'))), 'and the write shows at once');
-
--- The refreshing transaction sees an older snapshot than a write that commits meanwhile.
-select dblink_exec('other', 'begin isolation level repeatable read');
-select * from dblink('other', 'select count(*) from event.dirty_marks') as t (n bigint);
-update event.event_speakers set session_title = 'Committed during the refresh' where session_title = 'Written while refreshing';
-select * from dblink('other', 'select event.refresh_sessions()') as t (x text);
-select dblink_exec('other', 'commit');
-select is((select count(*) from event.dirty_marks)::int, 1, 'A refresh deletes only the marks of its snapshot');
-select ok('Committed during the refresh' in (select session_title from event.sessions_next(test.event('acme'))), 'The write that came meanwhile is read exactly');
-
--- Two refreshes: the second leaves at once and the marks wait for the next look.
-select * from dblink('other', $$ select pg_advisory_lock(hashtext('concierge'), hashtext('event.refresh')) $$) as t (x text);
-call event.refresh();
-select is((select count(*) from event.dirty_marks)::int, 1, 'A refresh that finds another at work leaves the marks alone');
-select * from dblink('other', 'select pg_advisory_unlock_all()') as t (x text);
-call event.refresh();
-select is((select count(*) from event.dirty_marks)::int, 0, 'and the next one clears them');
-
--- Beside a migrator: a refresh leaves at once; and a migrator does not begin in the middle of a refresh.
-update event.event_speakers set url = 'v' where session_title = 'Running';
-select * from dblink('other', $$ select pg_advisory_lock(x'636f6e6369657267'::bigint) $$) as t (x text);
-call event.refresh();
-select is((select count(*) from event.dirty_marks)::int, 1, 'While the database is migrated nothing is refreshed');
-select is((select pg_try_advisory_lock(hashtext('concierge'), hashtext('event.refresh'))), true, 'and the refresh keeps no lock');
-select pg_advisory_unlock_all();
-select * from dblink('other', 'select pg_advisory_unlock_all()') as t (x text);
-call event.refresh();
-select is((select count(*) from event.dirty_marks)::int, 0, 'After it, it is');
-select is(t.got, true, 'and neither lock is kept')
-from dblink('other', $$ select pg_try_advisory_lock(x'636f6e6369657267'::bigint) $$) as t (got boolean);
-select * from dblink('other', 'select pg_advisory_unlock_all()') as t (x text);
-
 -- When it is due.
 select ok(event.refresh_due_in() between 290 and 300, 'Right after a refresh the next is due in five minutes');
 create temp table stamp as select refreshed_at from event.refresh_state;

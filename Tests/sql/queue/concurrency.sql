@@ -1,73 +1,111 @@
--- Workers at the same time: they never wait for each other and never get the same job. Commits, in a throw-away database.
-select no_plan();
-create extension dblink;
-create function test.here() returns text language sql as $$
-    select format('host=%s port=%s dbname=%s user=%s', split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_database(), current_user) $$;
-select dblink_connect('one', test.here()), dblink_connect('two', test.here()), dblink_connect('ear', test.here());
-select dblink_exec(c, 'set lock_timeout = ''3s''') from unnest(array['one', 'two']) as c;
-select dblink_exec('ear', 'listen queue_job');
-create function test.claimed(c text, n int) returns setof bigint language sql as $$
-    select d.job_id from dblink(c, format('select job_id from queue.claim(%L, ''{deliver}'', %s)', c, n)) as d (job_id bigint) $$;
+-- Workers at the same time: they never wait for each other and never get the same job.
+insert into queue.job (kind, run_at) select 'deliver', now() - i * interval '1 minute' from generate_series(4, 1, -1) as i;
 
--- What has been heard; the round trip before it lets what is under way arrive.
-create function test.heard() returns table (channel text, payload text) language plpgsql as $$
-begin
-    perform d.x from dblink('ear', 'select 1') as d (x int);
-    return query select n.notify_name, n.extra from dblink_get_notify('ear') as n;
-end
-$$;
+-- session: one
+begin;
+-- A worker takes what has been due longest.
+select job_id from queue.claim('one', '{deliver}', 2);
+--| 1
+--| 2
 
--- Skip locked.
-insert into queue.job (kind, run_at) select 'deliver', now() - i * interval '1 minute' from generate_series(1, 4) as i;
-select dblink_exec('one', 'begin'), dblink_exec('two', 'begin');
-create temp table got as select 'one' as worker, j as job_id from test.claimed('one', 2) as j;
-insert into got select 'two', j from test.claimed('two', 10) as j;
-select is((select count(*) from got where worker = 'two'), 2::bigint, 'Without waiting, the second worker gets what the first has not taken');
-select is((select count(distinct job_id) from got), 4::bigint, 'No job is given to both');
-select dblink_exec('one', 'rollback'), dblink_exec('two', 'commit');
-select set_eq($$ select j from test.claimed('one', 10) as j $$, $$ select job_id from got where worker = 'one' $$, 'What the first gave back by rolling back is there again');
+-- session: two
+-- Without waiting, the second worker gets what the first has not taken.
+select job_id from queue.claim('two', '{deliver}', 10);
+--| 3
+--| 4
+
+-- session: one
+rollback;
+
+-- session: two
+-- What the first gave back by rolling back is there again.
+select job_id from queue.claim('two', '{deliver}', 10);
+--| 1
+--| 2
 
 -- Jobs whose worker is lost on the last attempt are buried by one, and nobody waits for that either.
+-- session: main
 update queue.job set leased_until = now() - interval '1 second', attempts = max_attempts;
-select dblink_exec('one', 'begin');
-select is_empty($$ select * from test.claimed('one', 10) $$, 'The exhausted are not claimed');
-select lives_ok($$ select * from test.claimed('two', 10) $$, 'A second worker does not wait while they are buried');
-select dblink_exec('one', 'commit');
-select is((select count(*) from queue.job where state = 'dead'), 4::bigint, 'They are dead');
+-- session: one
+begin;
+-- The exhausted are not claimed.
+select job_id from queue.claim('one', '{deliver}', 10);
+--> no rows
+-- session: two
+-- A second worker does not wait while they are buried.
+select job_id from queue.claim('two', '{deliver}', 10);
+--> no rows
+-- session: one
+commit;
+-- They are dead.
+select count(*) from queue.job where state = 'dead';
+--| 4
 
 -- Finish against claim: whoever is first, the job is done once.
-insert into queue.job (kind, state, worker, leased_until, attempts, token) values ('deliver', 'running', 'one', now() - interval '1 second', 1, 1);
-select dblink_exec('one', 'begin');
-select is(d.done, true, 'A late worker is finishing') from dblink('one', $$ select queue.finish(job_id, 1) from queue.job where state = 'running' $$) as d (done boolean);
-select is_empty($$ select * from test.claimed('two', 1) $$, 'Nobody claims the job from under it');
-select dblink_exec('one', 'commit');
-select is_empty($$ select * from test.claimed('two', 1) $$, 'nor after it');
+-- session: main
+insert into queue.job (kind, state, worker, leased_until, attempts, token)
+values ('deliver', 'running', 'one', now() - interval '1 second', 1, 1);
+-- session: one
+begin;
+-- A late worker is finishing.
+select queue.finish(5, 1);
+--| t
+-- session: two
+-- Nobody claims the job from under it.
+select job_id from queue.claim('two', '{deliver}');
+--> no rows
+-- session: one
+commit;
+-- session: two
+-- nor after it.
+select job_id from queue.claim('two', '{deliver}');
+--> no rows
+
+-- Claim against finish: the late worker waits for the claim, and then its token is stale.
+-- session: main
+update queue.job set state = 'running', finished_at = null, leased_until = now() - interval '1 second' where job_id = 5;
+-- session: two
+begin;
+-- The next worker takes the job, with the next token.
+select job_id, token from queue.claim('two', '{deliver}');
+--| 5 | 2
+-- session: one
+-- The late worker waits for the claim,
+select queue.finish(5, 1);
+--> waits for two
+-- session: two
+commit;
+-- session: one
+-- and has lost the job to it.
+--| f
+
+-- Cancel against claim.
+-- session: main
+update queue.job set state = 'ready', run_at = now(), worker = null, leased_until = null where job_id = 5;
+-- session: one
+begin;
+select job_id from queue.claim('one', '{deliver}');
+-- session: two
+-- Whoever cancels waits for the claim under way,
+select queue.cancel(5);
+--> waits for one
+-- session: one
+commit;
+-- session: two
+-- and a job that runs is not taken back.
+--| f
 
 -- The same key at the same time.
-select dblink_exec('one', 'begin');
-create temp table first as select d.job_id from dblink('one', $$ select queue.enqueue('deliver', key => 'k', run_at => 'infinity') $$) as d (job_id bigint);
-select dblink_exec('two', 'set lock_timeout = 0');
-select dblink_send_query('two', $$ select queue.enqueue('deliver', key => 'k', run_at => 'infinity') $$);
-select pg_sleep(0.2);
-select is(dblink_is_busy('two'), 1, 'The second waits to know what becomes of the first');
-select dblink_exec('one', 'commit');
-select is(d.job_id, f.job_id, 'and gets its job') from first as f, dblink_get_result('two') as d (job_id bigint);
-select is_empty($$ select * from dblink_get_result('two') as d (job_id bigint) $$, 'and that is all');
-
--- A look is all a notification says.
-select is_empty($$ select * from test.heard() where payload <> '' $$, 'It carries nothing');
-select queue.enqueue('deliver');
-select results_eq($$ select * from test.heard() $$, $$ values ('queue_job', '') $$, 'A new job wakes daemons');
+-- session: one
 begin;
-select count(queue.enqueue('deliver')) from generate_series(1, 10);
+select queue.enqueue('deliver', key => 'k', run_at => 'infinity');
+--| $job
+-- session: two
+-- The second waits to know what becomes of the first,
+select queue.enqueue('deliver', key => 'k', run_at => 'infinity');
+--> waits for one
+-- session: one
 commit;
-select is((select count(*) from test.heard()), 1::bigint, 'Ten in a transaction wake them once');
-select dblink_exec('one', 'begin');
-select d.* from dblink('one', $$ select queue.enqueue('deliver') $$) as d (job_id bigint);
-select queue.enqueue('deliver');
-select is((select count(*) from test.heard()), 0::bigint, 'While another is about to notify, nobody queues behind it');
-select dblink_exec('one', 'commit');
-select is((select count(*) from test.heard()), 1::bigint, 'and it does');
-
-select dblink_disconnect(c) from unnest(array['one', 'two', 'ear']) as c;
-select * from finish();
+-- session: two
+-- and gets its job.
+--| $job
