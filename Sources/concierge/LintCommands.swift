@@ -106,7 +106,7 @@ private func locks(_ effects: [RelationEffect]) -> [String] {
     let lines = strong.map { effect in
         var line = "\(effect.lock.name) on \(effect.subject)"
         if let work = words(effect.work) { line += ", \(work) it" }
-        if let size = effect.size { line += " (\(size.rows) rows, \(megabytes(size.bytes)))" }
+        if let size = effect.size { line += " (\(size.rows.map { "\($0) rows" } ?? "never analyzed"), \(megabytes(size.bytes)))" }
         return line
     }
     guard !read.isEmpty else { return lines }
@@ -135,7 +135,7 @@ private func json(_ file: PlanReport.File) -> [String] {
         let effects = step.effects.map { effect in
             "{\"on\": \(jsonString(effect.subject.description)), \"lock\": \(jsonString(effect.lock.name)), "
                 + "\"work\": \(words(effect.work).map(jsonString) ?? "null"), \"new\": \(effect.isFresh), "
-                + "\"rows\": \(effect.size.map { "\($0.rows)" } ?? "null"), "
+                + "\"rows\": \(effect.size?.rows.map(String.init) ?? "null"), "
                 + "\"bytes\": \(effect.size.map { "\($0.bytes)" } ?? "null")}"
         }
         return "{\"file\": \(jsonString(file.path)), \"line\": \(step.line), "

@@ -151,17 +151,17 @@ struct ServerSurroundings: Surroundings {
     func size(of relation: QualifiedName) -> RelationSize? {
         let row = ask(
             """
-            select greatest(sum(c.reltuples), 0)::bigint as rows,
+            select
+                case when bool_and(c.reltuples >= 0 or c.relkind = 'p') then sum(greatest(c.reltuples, 0))::bigint
+                end as rows,
                 sum(pg_catalog.pg_total_relation_size(c.oid))::bigint as bytes
             from pg_catalog.pg_class as c
             where c.relkind in ('r', 'p', 'm') and c.oid in (
                 select t.relid from pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)) as t
                 union select pg_catalog.to_regclass($1))
             """, Parameter(quoted(relation)))
-        guard let row, let rows = row["rows"].flatMap({ Int($0) }),
-            let bytes = row["bytes"].flatMap({ Int($0) })
-        else { return nil }
-        return RelationSize(rows: rows, bytes: bytes)
+        guard let row, let bytes = row["bytes"].flatMap({ Int($0) }) else { return nil }
+        return RelationSize(rows: row["rows"].flatMap { Int($0) }, bytes: bytes)
     }
 
     private func name(_ row: Row?) -> QualifiedName? {

@@ -77,7 +77,7 @@ public struct RelationEffect: Hashable, Sendable {
 
 /// How large a relation is, its indexes included: as the server estimates.
 public struct RelationSize: Hashable, Sendable {
-    public let rows: Int
+    public let rows: Int?
     public let bytes: Int
 }
 
