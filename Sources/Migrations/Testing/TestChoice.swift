@@ -175,9 +175,9 @@ private struct Made {
         }
         var rest = tokens[(kind + 1)...]
         if rest.starts(with: ["if", "not", "exists"]) { rest = rest.dropFirst(3) }
-        guard let first = rest.popFirst().map(unquoted) else { return nil }
+        guard let first = rest.popFirst().map(lowercasedName) else { return nil }
         if rest.popFirst() == ".", let second = rest.popFirst() {
-            name = Name(schema: first, name: unquoted(second))
+            name = Name(schema: first, name: lowercasedName(second))
         } else {
             name = Name(schema: nil, name: first)
         }
@@ -288,11 +288,10 @@ private func statements(_ text: String) -> [Statement] {
     (try? Scanner.statements(in: text)) ?? [Statement(text: text, line: 1, tokens: [])]
 }
 
-private func unquoted(_ token: String) -> String {
-    token.hasPrefix("\"") ? String(token.dropFirst().dropLast()).lowercased() : token
-}
-
 private func contains(_ text: String, _ part: String) -> Bool {
     let (text, part) = (Array(text.utf8), Array(part.utf8))
     return text.indices.contains { text[$0...].starts(with: part) }
 }
+
+/// A name as it is looked for in texts, whatever its case there.
+private func lowercasedName(_ token: String) -> String { unquoted(token).lowercased() }
