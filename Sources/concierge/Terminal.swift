@@ -48,7 +48,8 @@ extension Duration {
     }
 
     /// For machines: to the microsecond.
-    var exactMilliseconds: Double { Double(self / .microseconds(1)).rounded() / 1000 }
+    var exactMilliseconds: Double { (self / .microseconds(1)).rounded() / 1000 }
+    var exactSeconds: Double { (self / .microseconds(1)).rounded() / 1_000_000 }
 
     var milliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }
 }

@@ -12,6 +12,7 @@ let testCommands = [
             OptionRule("changed", "[=REF]", "only what a change since REF touches; REF: where main was left"),
             OptionRule("watch", nil, "again whenever a file changes, what it touches and what failed"),
             OptionRule("keep", nil, "keep the database of each failing file, as its first failure saw it"),
+            OptionRule("renew", nil, "write the files that answers are compared with (--> as in FILE) anew"),
             OptionRule("slowest", "N", "the N assertions that took longest, after the rest"),
             OptionRule("coverage", "[=FILE.html]", "which functions and statements ran; as a page, too"),
         ],
@@ -57,6 +58,7 @@ let testCommands = [
 private func options(_ invocation: Invocation, _ root: String) throws -> TestRunner.Options {
     var options = TestRunner.Options(projectFolder: root)
     options.jobs = try invocation.count("jobs") ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    options.renewsFiles = invocation.has("renew")
     options.keepsFailed = invocation.has("keep")
     options.measuresCoverage = invocation.has("coverage")
     let dataFolder = environment("CONCIERGE_TEST_DATA") ?? root + "/../shared/data"

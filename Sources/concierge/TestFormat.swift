@@ -121,7 +121,7 @@ func junit(_ reports: [TestReport]) -> String {
             "  <testsuite name=\(attribute(report.name)) tests=\"\(tests)\" failures=\"\(report.failed)\" "
                 + "skipped=\"\(report.skipped)\" time=\"\(seconds)\">")
         for assertion in report.assertions {
-            let time = assertion.duration.map { " time=\"\($0.exactMilliseconds / 1000)\"" } ?? ""
+            let time = assertion.duration.map { " time=\"\($0.exactSeconds)\"" } ?? ""
             let open =
                 "    <testcase classname=\(attribute(report.name)) name=\(attribute(assertion.sentence))\(time)"
             switch assertion.verdict {

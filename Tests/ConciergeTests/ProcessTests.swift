@@ -4,6 +4,8 @@ import Postgres
 import TestSupport
 import Testing
 
+@testable import concierge
+
 /// The command itself, as a process: what signals, pipes and exit codes do.
 @Suite(.enabled(if: TestServer.isAvailable, "there is no PostgreSQL server"))
 struct ProcessTests {
@@ -26,6 +28,24 @@ struct ProcessTests {
 
         func kill() { Foundation.kill(process.processIdentifier, SIGKILL) }
         func terminate() { Foundation.kill(process.processIdentifier, SIGTERM) }
+
+        /// Reads until a line begins so; nil at the end of the output, or after half a minute of silence.
+        func line(after prefix: String) -> String? {
+            while let line = readLine() { if line.hasPrefix(prefix) { return line } }
+            return nil
+        }
+
+        private func readLine() -> String? {
+            var bytes: [UInt8] = []
+            let descriptor = pipe.fileHandleForReading.fileDescriptor
+            var byte: UInt8 = 0
+            while true {
+                var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+                guard poll(&entry, 1, 30_000) == 1, read(descriptor, &byte, 1) == 1 else { return nil }
+                if byte == UInt8(ascii: "\n") { return String(decoding: bytes, as: UTF8.self) }
+                bytes.append(byte)
+            }
+        }
 
         /// Waits for the end; exit code and output.
         func end() -> (status: Int32, output: String) {
@@ -183,8 +203,10 @@ struct ProcessTests {
                 "Tests/sql/unfinished.sql:3: string is never closed",
                 // What the tester's own assertions say.
                 "Tests/sql/helpers.sql:5: not ok: a word is looked up", "        want: big_pkey\n",
-                "           plan: Seq Scan on fixture.big\n", "Tests/sql/helpers.sql:7: not ok: a word needs no scan",
-                "Tests/sql/helpers.sql:9: not ok: an update locks the table", "           have: row exclusive\n",
+                "           plan: Seq Scan on fixture.big\n",
+                "Tests/sql/helpers.sql:7: not ok: a word needs no scan",
+                "Tests/sql/helpers.sql:9: not ok: an update locks the table",
+                "           have: row exclusive\n",
                 "The transaction held access exclusive before: ask in a new one.",
                 // Files of several sessions.
                 "Tests/sql/sessions.sql:10: not ok: two is quick\n      have: waits for one\n      want: done\n",
@@ -207,9 +229,170 @@ struct ProcessTests {
                 timeless == [
                     "TAP version 13", "ok 1 - good.sql: a commit is kept",
                     "ok 2 - good.sql: no data means no rows", "ok 3 - good.sql # SKIP the data is elsewhere",
-                    "ok 4 - good.sql: the project's folder is known", "ok 5 - good.sql: the set-up ran", "1..5",
+                    "ok 4 - good.sql: the project's folder is known", "ok 5 - good.sql: the set-up ran",
+                    "1..5",
                 ], "\(one.output)")
             #expect(one.output.split(separator: "\n").count { $0.hasPrefix("  duration_ms: ") } == 5)
+        }
+    }
+
+    /// A project small enough to be tested in a moment.
+    private let smallProject = [
+        "migrations/0001_a.sql": "create schema a; create table a.t (id int);",
+        "sql/manifest": "f.sql\ng.sql",
+        "sql/f.sql": """
+        create or replace function a.f(x int) returns int language plpgsql immutable as $$
+        begin
+            if x > 1 then
+                return 2;
+            end if;
+            return 1;
+        end $$;
+        """,
+        "sql/g.sql": "create or replace function a.g() returns int language sql immutable security definer "
+            + "set search_path = pg_catalog as $$ select 3 $$;",
+        "Tests/sql/f.sql": """
+        begin;
+        select plan(2);
+        insert into a.t values (7);
+        select is(a.f(1), 1, 'f of one');
+        select is(a.f(0), 1, 'f of nothing');
+        rollback;
+        """,
+        "Tests/sql/g.sql": "select plan(1); select is(a.g(), 3, 'g');",
+    ]
+
+    @Test("Only what a change touches is run, and the reason is said")
+    func changedTests() throws {
+        let project = try TemporaryProject(smallProject)
+        func git(_ words: String...) throws { try runOrFail(["git", "-C", project.root] + words) }
+        try git("init", "-q", "-b", "main")
+        try git("config", "user.email", "t@example.org")
+        try git("config", "user.name", "T")
+        try git("add", "-A")
+        try git("commit", "-q", "-m", "a")
+        try TestServer.withDatabase { target in
+            let command = ["test", "--changed", "--database", TestServer.url(target)]
+            let none = try run(command, in: project.root)
+            #expect(none.output.contains("0 files changed since "), "\(none.output)")
+            #expect(none.output.hasSuffix("  touches no test\n0 passed, 0 failed, 0 skipped\n"))
+
+            try project.write(
+                "sql/g.sql", (smallProject["sql/g.sql"] ?? "") + "\ncomment on function a.g() is 'G.';")
+            let one = try run(command, in: project.root)
+            #expect(one.status == 0 && one.output.contains("\n  sql/g.sql: g.sql\n"), "\(one.output)")
+            #expect(!one.output.contains("\nf.sql"))
+
+            // A file git does not know yet counts, too.
+            try project.write("Tests/sql/new.sql", "select plan(1); select ok(true, 'new');")
+            let two = try run(command, in: project.root)
+            #expect(two.output.contains("\n  Tests/sql/new.sql: new.sql\n"), "\(two.output)")
+            try project.write("migrations/0002_b.sql", "create table a.u ();")
+            let all = try run(command, in: project.root)
+            #expect(
+                all.output.contains("\n  migrations/0002_b.sql: f.sql, g.sql, new.sql\n"), "\(all.output)")
+            let unknown = try run(["test", "--changed=nowhere"] + command.dropFirst(2), in: project.root)
+            #expect(unknown.output.hasPrefix("concierge: git knows no commit \"nowhere\" here\nHINT: "))
+        }
+    }
+
+    @Test("A watching tester runs what a change touches and what failed, and outlives a broken file")
+    func watching() throws {
+        let project = try TemporaryProject(smallProject)
+        try TestServer.withDatabase { target in
+            let child = try Child(
+                ["test", "--watch", "--database", TestServer.url(target)], in: project.root)
+            defer { child.terminate() }
+            #expect(child.line(after: "4 passed, 0 failed") != nil)
+            _ = child.line(after: "waiting for a change")
+            try project.write(
+                "sql/g.sql", (smallProject["sql/g.sql"] ?? "").replacing("select 3", with: "select 4"))
+            #expect(child.line(after: "  sql/g.sql: ") == "  sql/g.sql: g.sql")
+            #expect(child.line(after: "  Tests/sql/g.sql:1: ") == "  Tests/sql/g.sql:1: not ok: g")
+            _ = child.line(after: "waiting for a change")
+            try project.write("Tests/sql/f.sql", "select 'never closed")
+            #expect(
+                child.line(after: "  Tests/sql/f.sql:1: ") == "  Tests/sql/f.sql:1: string is never closed")
+            _ = child.line(after: "waiting for a change")
+            // g still fails: it is run again with whatever changes.
+            try project.write("Tests/sql/f.sql", smallProject["Tests/sql/f.sql"] ?? "")
+            #expect(child.line(after: "  Tests/sql/g.sql:1: ") == "  Tests/sql/g.sql:1: not ok: g")
+            _ = child.line(after: "waiting for a change")
+            try project.write("sql/g.sql", smallProject["sql/g.sql"] ?? "")
+            #expect(child.line(after: "g.sql .")?.hasSuffix(", ok") == true)
+        }
+    }
+
+    @Test("Coverage names what did not run, by line, and makes a page of it")
+    func coverage() throws {
+        let project = try TemporaryProject(smallProject)
+        try TestServer.withDatabase { target in
+            let page = project.root + "/coverage.html"
+            let result = try run(
+                ["test", "--coverage=" + page, "--slowest", "1", "--database", TestServer.url(target)],
+                in: project.root)
+            #expect(result.output.contains("  a.f(integer) ......"), "\(result.output)")
+            #expect(result.output.contains(" 3 of 4, 75 %, not line 4\n"), "\(result.output)")
+            #expect(result.output.contains("1 of 2 functions in full"), "\(result.output)")
+            #expect(result.output.contains(" 4 of 5 statements, 80 %\n"), "\(result.output)")
+            #expect(result.output.contains("\nslowest:\n"))
+            let html = try String(contentsOfFile: page, encoding: .utf8)
+            #expect(
+                html.contains("<span class=\"missed\"><i>      0 </i>        return 2;</span>"), "\(html)")
+            #expect(html.contains("<span class=\"ran\"><i>      2 </i>    return 1;</span>"), "\(html)")
+            #expect(!html.contains("http"))
+        }
+    }
+
+    @Test("An answer can be held against a file, line by line, and the file be renewed")
+    func renewing() throws {
+        let project = try TemporaryProject(smallProject)
+        try project.write(
+            "Tests/sql/golden.sql",
+            "-- session: main\n-- All of it.\nselect i, 'x' from generate_series(1, 3) as i;\n--> as in Tests/all.txt"
+        )
+        try TestServer.withDatabase { target in
+            let command = ["test", "golden.sql", "--database", TestServer.url(target)]
+            #expect(
+                try run(command, in: project.root).output.contains("      there is no file Tests/all.txt\n"))
+            try project.write("Tests/all.txt", "1 | x\n2 | y\n3 | x\n")
+            let different = try run(command, in: project.root)
+            #expect(
+                different.output.contains(
+                    """
+                      Tests/sql/golden.sql:4: not ok: All of it.
+                          - 2 | y
+                          + 2 | x
+                          HINT: concierge test --renew writes Tests/all.txt as it is now.
+
+                    """), "\(different.output)")
+            #expect(try run(command + ["--renew"], in: project.root).status == 0)
+            let text = try String(contentsOfFile: project.root + "/Tests/all.txt", encoding: .utf8)
+            #expect(text == "1 | x\n2 | x\n3 | x\n")
+            #expect(try run(command, in: project.root).status == 0)
+        }
+    }
+
+    @Test("The database of a failing test can be kept, as the failure saw it, until the next time")
+    func keeping() throws {
+        let project = try TemporaryProject(smallProject)
+        try project.write(
+            "Tests/sql/keep/it.sql",
+            "begin; select plan(1);\ninsert into a.t values (7);\nselect is(a.f(1), 5, 'five');\nrollback;")
+        try TestServer.withDatabase { target in
+            let command = ["test", "keep", "--keep", "--database", TestServer.url(target)]
+            let result = try run(command, in: project.root)
+            let words = result.output.split(whereSeparator: { " \"\n".contains($0) })
+            let name = String(
+                try #require(words.first { $0.hasPrefix("dbname=concierge_kept_") }).dropFirst(7))
+            #expect(name.hasSuffix("_keep_it"))
+            let kept = try target.inDatabase(name).connect()
+            #expect(try kept.query("select id from a.t").scalar == "7")
+            kept.close()
+            try project.write("Tests/sql/keep/it.sql", "select plan(1); select ok(true, 'fine');")
+            #expect(try run(command, in: project.root).status == 0)
+            let left = "select count(*) from pg_database where datname = '\(name)'"
+            #expect(try target.connect().query(left).scalar == "0")
         }
     }
 

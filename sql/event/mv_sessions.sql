@@ -40,7 +40,7 @@ select c.*
 from (
     select n.*, 'now' as timeframe from event.mv_sessions_now as n
     union all
-    select n.*, 'next' from event.mv_sessions_next_60 as n
+    select n.*, 'next' as timeframe from event.mv_sessions_next_60 as n
 ) as c
 where c.tenant_id = (select access.tenant_id());
 

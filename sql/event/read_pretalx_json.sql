@@ -91,13 +91,13 @@ begin atomic
         coalesce(event.json_text(t -> 'code'), event.json_text(t -> 'id')),
         -- A break may have no title, only its slot_type.
         coalesce(event.json_text(t -> 'title'), initcap(event.json_text(t -> 'slot_type'))),
-        null,
+        null as subtitle,
         time.starts,
         null::timestamptz,
         time.ends,
         -- What was submitted as 30 minutes may have been given 45.
         case when time.ends is null then event.json_text(t -> 'duration') end,
-        null,
+        null as day_date,
         event.pretalx_name(document, 'rooms', coalesce(nullif(slot -> 'room', 'null'), t -> 'room')),
         event.pretalx_name(document, 'tracks', t -> 'track'),
         event.pretalx_name(document, 'submission_types', t -> 'submission_type'),

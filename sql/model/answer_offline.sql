@@ -25,13 +25,13 @@ begin atomic
         cross join lateral (select context #>> '{event,time_zone}' as zone) as z
         where intent in ('now', 'next')
         union all
-        select i.n, 'sponsor', i.item ->> 'sponsor_id', i.item ->> 'name', i.item ->> 'url',
+        select i.n, 'sponsor' as kind, i.item ->> 'sponsor_id', i.item ->> 'name', i.item ->> 'url',
             concat_ws(', ', 'booth ' || (i.item ->> 'booth'), i.item ->> 'tier',
                 i.item #>> '{offers,0,title}')
         from jsonb_array_elements(context #> '{event,sponsor_shortlist}') with ordinality as i (item, n)
         where intent = 'sponsors'
         union all
-        select i.n, 'action_item', i.item ->> 'action_item_id', i.item ->> 'title', null,
+        select i.n, 'action_item' as kind, i.item ->> 'action_item_id', i.item ->> 'title', null as url,
             concat_ws(', ', replace(i.item ->> 'status', '_', ' '),
                 'due ' || to_char(
                     (i.item ->> 'due_at')::timestamptz at time zone (context #>> '{event,time_zone}'),

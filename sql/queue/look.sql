@@ -51,7 +51,7 @@ create or replace function queue.channels()
 begin atomic
     select distinct r.channel from queue.refresh as r
     union
-    select 'queue_job'
+    select 'queue_job' as channel
     order by 1;
 end;
 

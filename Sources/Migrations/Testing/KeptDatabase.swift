@@ -7,7 +7,10 @@ import Postgres
 /// what the assertion saw, or what stood before the error. Of a file of several sessions, what its sessions
 /// had committed at the end.
 struct KeptDatabase {
-    private static let prefix = "concierge_kept_"
+    /// Each project has its own on a server, and drops no other's.
+    private var prefix: String {
+        "concierge_kept_" + sha256(Array(options.projectFolder.utf8)).prefix(6) + "_"
+    }
 
     let target: Target
     let template: String
@@ -18,7 +21,7 @@ struct KeptDatabase {
     func dropEarlier() throws {
         let earlier = try admin.query(
             "select datname from pg_catalog.pg_database where pg_catalog.starts_with(datname, $1)",
-            [Parameter(KeptDatabase.prefix)])
+            [Parameter(prefix)])
         for name in earlier.compactMap({ $0[0] }) {
             try admin.execute(script: "drop database if exists \(admin.escapeIdentifier(name)) with (force)")
         }
@@ -27,11 +30,13 @@ struct KeptDatabase {
     /// Makes one for a file that failed first at a line; returns the command that opens it.
     func keep(_ file: TestFile, failedAt line: Int) throws -> String {
         let words = file.name.dropLast(4).map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" }
-        let name = String((KeptDatabase.prefix + String(words).lowercased()).prefix(63))
+        let name = String((prefix + String(words).lowercased()).prefix(63))
         try admin.execute(script: "drop database if exists \(name) with (force)")
         try admin.execute(script: "create database \(name) template \(template)")
         if let script = file.script {
-            let play = try SessionPlay(script, target.inDatabase(name)) { try options.prepare($0, for: file) }
+            let play = try SessionPlay(script, target.inDatabase(name), options) {
+                try options.prepare($0, for: file)
+            }
             while try !play.advance() {}
             play.close()
         } else {

@@ -1,3 +1,4 @@
+import Glibc
 import Postgres
 
 /// Plays a file of several sessions in one database: sends one statement, lets every session come to rest,
@@ -35,6 +36,7 @@ final class SessionPlay {
     static let tick = Duration.milliseconds(2)
 
     private let beats: [SessionScript.Beat]
+    private let options: TestRunner.Options
     private let voices: [Voice]
     private let observer: Connection
     private(set) var collector = TAPCollector()
@@ -47,9 +49,11 @@ final class SessionPlay {
     private var hasFailed = false
 
     init(
-        _ script: SessionScript, _ target: Target, _ prepare: (Connection) throws -> Void
+        _ script: SessionScript, _ target: Target, _ options: TestRunner.Options,
+        _ prepare: (Connection) throws -> Void
     ) throws {
         beats = script.beats
+        self.options = options
         observer = try target.connect(as: "concierge test, looking on")
         voices = try script.sessions.map { name in
             let connection = try target.connect(as: "concierge test, session \(name)")
@@ -231,6 +235,12 @@ final class SessionPlay {
             }
             voice.isJudged = true
             return matches(found, wanted) ? [] : differ(show(found), show(wanted))
+        case .file(let path):
+            guard !voice.isBusy, case .rows(let rows) = voice.answer else {
+                return differ(describe(voice), expectation.inWords)
+            }
+            voice.isJudged = true
+            return try compare(rows.map { $0.map(SessionPlay.show).joined(separator: " | ") }, path)
         case .done:
             guard !voice.isBusy, let answer = voice.answer else { return differ(describe(voice), "done") }
             if case .failed = answer { return differ(describe(voice), "done") }
@@ -256,6 +266,28 @@ final class SessionPlay {
                     voice.heard.map { "notified \($0.channel) \($0.payload)" }.joined(separator: "\n"),
                     expectation.inWords)
         }
+    }
+
+    /// What a file of the project has that was not answered (-) and the other way round (+); none after it was
+    /// written anew.
+    private func compare(_ found: [String], _ path: String) throws -> [String] {
+        let file = options.projectFolder + "/" + path
+        if options.renewsFiles {
+            try replaceFile(file, found.map { $0 + "\n" }.joined())
+            return []
+        }
+        let renew = "HINT: concierge test --renew writes \(path) as it is now."
+        guard fileKind(file) == .file else { return ["there is no file \(path)", renew] }
+        let text = String(decoding: try readFile(file), as: UTF8.self)
+        let changes = found.difference(from: text.split(whereSeparator: \.isNewline).map(String.init))
+        return changes.isEmpty
+            ? []
+            : changes.map { change in
+                switch change {
+                case .remove(_, let line, _): "- " + line
+                case .insert(_, let line, _): "+ " + line
+                }
+            } + [renew]
     }
 
     /// A round trip: a server process hands over what was notified before it before it answers.
@@ -347,4 +379,10 @@ final class SessionPlay {
     }
 
     private func voice(_ name: String) -> Voice? { voices.first { $0.name == name } }
+}
+
+/// Writes a file, over what was there (open(2), write(2)).
+private func replaceFile(_ path: String, _ text: String) throws(FileError) {
+    unlink(path)
+    try writeNewFile(path, text)
 }

@@ -10,12 +10,14 @@
 ///
 ///     --> no rows           --> waits [for SESSION]            --> notified CHANNEL [PAYLOAD]
 ///     --> done              --> error SQLSTATE                 --> notified nothing
+///     --> as in FILE        the rows are the lines of a file of the project
 ///
 /// Answers right below a `-- session:` line are of the statement that session was left waiting in. The
 /// comment above a statement is the sentence of its assertions.
 struct SessionScript: Sendable {
     enum Expectation: Hashable, Sendable {
         case rows([[String]])
+        case file(path: String)
         case waits(for: String?)
         case done
         case fails(sqlState: String)
@@ -92,7 +94,8 @@ struct SessionScript: Sendable {
                     problems.append(
                         Problem(
                             file: file, line: number, "\"\(words)\" is no answer of a session",
-                            hint: "There are: no rows, done, waits [for SESSION], error SQLSTATE, "
+                            hint:
+                                "There are: no rows, as in FILE, done, waits [for SESSION], error SQLSTATE, "
                                 + "notified CHANNEL [PAYLOAD], notified nothing; rows begin with --|."))
                 }
             case nil:
@@ -163,6 +166,7 @@ extension SessionScript.Expectation {
         let words = text.split(separator: " ").map(String.init)
         switch (words.first, words.count) {
         case ("no", 2) where words[1] == "rows": self = .rows([])
+        case ("as", 3) where words[1] == "in": self = .file(path: words[2])
         case ("done", 1): self = .done
         case ("waits", 1): self = .waits(for: nil)
         case ("waits", 3) where words[1] == "for": self = .waits(for: words[2])
@@ -179,6 +183,7 @@ extension SessionScript.Expectation {
     var inWords: String {
         switch self {
         case .rows(let rows): rows.isEmpty ? "no rows" : rows.count == 1 ? "one row" : "\(rows.count) rows"
+        case .file(let path): "as in " + path
         case .waits(let name): "waits" + (name.map { " for " + $0 } ?? "")
         case .done: "done"
         case .fails(let code): "error " + code

@@ -134,7 +134,7 @@ final class TestLane {
     /// Opens the sessions of a file that has several, and begins.
     private func play(_ script: SessionScript) {
         do {
-            let play = try SessionPlay(script, target.inDatabase(database)) {
+            let play = try SessionPlay(script, target.inDatabase(database), options) {
                 try options.prepare($0, for: file)
             }
             phase = .playing(play)

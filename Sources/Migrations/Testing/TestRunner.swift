@@ -14,6 +14,8 @@ public struct TestRunner {
         public var dataFolder: String?
         /// Reads a file of a data directive, unpacked; nil when it is not at hand.
         public var readData: (_ path: String) throws -> String? = { _ in nil }
+        /// Whether files named by `--> as in FILE` are written anew rather than compared.
+        public var renewsFiles = false
         /// Whether the database of a failing file is kept.
         public var keepsFailed = false
         /// Whether to count what runs; it costs a few per cent.
