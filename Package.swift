@@ -37,7 +37,8 @@ let package = Package(
         .testTarget(
             name: "MigrationsTests", dependencies: ["Migrations", "Postgres", "TestSupport"],
             swiftSettings: strict),
-        .testTarget(name: "DaemonTests", dependencies: ["Daemon", "Postgres"], swiftSettings: strict),
+        .testTarget(
+            name: "DaemonTests", dependencies: ["Daemon", "Postgres", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "ConciergeTests", dependencies: ["concierge", "Migrations", "Postgres", "TestSupport"],
             swiftSettings: strict),

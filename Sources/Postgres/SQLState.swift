@@ -47,6 +47,12 @@ public struct SQLState: RawRepresentable, Hashable, Sendable, CustomStringConver
     public static let undefinedFunction = SQLState("42883")
     public static let undefinedTable = SQLState("42P01")
     public static let duplicateDatabase = SQLState("42P04")
+    public static let duplicateTable = SQLState("42P07")
+    public static let duplicateObject = SQLState("42710")
+    public static let duplicateFunction = SQLState("42723")
+    public static let wrongObjectType = SQLState("42809")
+    public static let invalidFunctionDefinition = SQLState("42P13")
+    public static let invalidTableDefinition = SQLState("42P16")
 
     // Class 53 to 58: resources, operators, system.
     public static let tooManyConnections = SQLState("53300")

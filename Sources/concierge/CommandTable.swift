@@ -60,6 +60,7 @@ struct Invocation {
 /// Options every command understands.
 let commonOptions = [
     OptionRule("database", "URI", "as libpq understands it; else PGHOST, PGSERVICE, …; else the dev cluster"),
+    OptionRule("env", "NAME", "a service of libpq's pg_service.conf: dev, test, prod, …"),
     OptionRule("help", nil, "show this help"),
 ]
 
@@ -127,8 +128,8 @@ func overview(_ commands: [Command]) -> String {
 
         \(columns(usages))
 
-        Every command takes --database URI. Without it: PGHOST, PGPORT, PGDATABASE or PGSERVICE where one of
-        them is set, else the private cluster of `concierge dev up`.
+        Every command takes --database URI, or --env NAME for a service of libpq. Without them: PGHOST, PGPORT,
+        PGDATABASE or PGSERVICE where one of them is set, else the private cluster of `concierge dev up`.
         Exit codes: 0 done, 1 failed, 2 used wrongly.
         More about one of them: concierge COMMAND --help
         """

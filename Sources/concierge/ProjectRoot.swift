@@ -22,8 +22,18 @@ func environment(_ name: String) -> String? {
     return String(cString: value)
 }
 
-/// The database a command works on: `--database`, else what libpq's environment names, else the dev cluster.
+/// The database a command works on: `--database`, or the service of `--env`, else what libpq's environment names, else the dev cluster.
 func target(_ invocation: Invocation) throws -> Target {
+    if let name = invocation["env"] {
+        guard invocation["database"] == nil else {
+            throw UsageError(
+                message: "--env and --database are two ways to say where", command: invocation.command)
+        }
+        guard !name.isEmpty, name.utf8.allSatisfy({ isWordPart($0) || $0 == UInt8(ascii: "-") }) else {
+            throw UsageError(message: "\"\(name)\" is no name of a service", command: invocation.command)
+        }
+        return Target("service=\(name)")
+    }
     if let uri = invocation["database"] { return Target(uri) }
     if ["PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGSERVICE"].contains(where: {
         environment($0) != nil

@@ -8,7 +8,7 @@ import Testing
 @Suite(.enabled(if: TestServer.isAvailable, "there is no PostgreSQL server"))
 struct ProcessTests {
     /// A `concierge` under way.
-    private final class Child {
+    final class Child {
         private let process = Process()
         private let pipe = Pipe()
 

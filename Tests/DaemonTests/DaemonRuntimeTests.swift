@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Postgres
+import TestSupport
 import Testing
 
 @testable import Daemon
@@ -14,6 +15,14 @@ private let program: String? = {
 /// A sanitizer's shadow memory is not the daemon's.
 private let isSanitized = dlsym(nil, "__asan_init") != nil || dlsym(nil, "__tsan_init") != nil
 
+/// One server for all tests of the daemon, made when the first one asks and gone with the process.
+private let sharedCluster: Result<PrivateCluster, any Error> = Result {
+    let cluster = try PrivateCluster()
+    try Connection.connect(cluster.conninfo()).execute(script: "create role concierge_worker")
+    atexit { if case .success(let cluster) = sharedCluster { cluster.remove() } }
+    return cluster
+}
+
 /// The loop against a real server. One after the other: the tests restart it.
 @Suite(
     "With a server", .serialized,
@@ -26,7 +35,7 @@ final class DaemonRuntimeTests {
     let daemon: RunningDaemon
 
     init() throws {
-        cluster = try PrivateCluster.shared.get()
+        cluster = try sharedCluster.get()
         try Connection.connect(cluster.conninfo()).execute(script: "create database \(database)")
         server = try Connection.connect(cluster.conninfo(database: database))
         try server.execute(script: fakeQueue)

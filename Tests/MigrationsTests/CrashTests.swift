@@ -71,6 +71,41 @@ struct CrashTests {
         }
     }
 
+    /// With the whole server gone at once after a statement, in a cluster of its own.
+    @Test(
+        "The server killed after a statement, the next run ends as a clean install",
+        .enabled(if: PrivateCluster.binaries != nil, "PostgreSQL's server programs are not on this machine"))
+    func serverKilled() throws {
+        let cluster = try PrivateCluster()
+        defer { cluster.remove() }
+        let small = try TemporaryProject(CrashTests.files)
+        let projects = [
+            (try small.load(), isWhole ? 1 : 5),
+            (try Project(root: TestServer.projectRoot), isWhole ? 1 : 400),
+        ]
+        for (index, (project, step)) in projects.enumerated() {
+            for count in stride(from: step, through: project.statementCount, by: step) {
+                let name = "crash_\(index)_\(count)"
+                try Connection.connect(cluster.conninfo()).execute(script: "create database \(name)")
+                let target = Target(cluster.conninfo(), database: name)
+                var ran = 0
+                var runner = Runner(project, target) { progress in
+                    guard case .ran = progress else { return }
+                    ran += 1
+                    if ran == count { #expect(throws: Never.self) { try cluster.stop() } }
+                }
+                runner.cronSkipReason = "a test"
+                #expect(throws: (any Error).self, "statement \(count)") { try runner.apply() }
+                try cluster.start()
+                try finish(project, target)
+                try Connection.connect(cluster.conninfo()).execute(script: "drop database \(name)")
+            }
+        }
+    }
+
+    /// All of our own with CONCIERGE_FAULTS=all (`make faults`), a sample otherwise.
+    private let isWhole = ProcessInfo.processInfo.environment["CONCIERGE_FAULTS"] == "all"
+
     private func finish(_ project: Project, _ target: Target) throws {
         var runner = Runner(project, target)
         runner.cronSkipReason = "a test"
@@ -138,18 +173,22 @@ struct CrashTests {
         }
     }
 
-    /// All of our own with CONCIERGE_FAULTS=all (`make faults`), a sample otherwise.
     @Test("Killed after a statement of our own migrations, the next run ends as a clean install")
     func ourOwn() throws {
         let project = try Project(root: TestServer.projectRoot)
-        let total = (project.migrations.map(\.source) + (project.preamble + project.objects).map(\.source))
-            .map(\.statements.count).reduce(0, +)
-        let isWhole = ProcessInfo.processInfo.environment["CONCIERGE_FAULTS"] == "all"
+        let total = project.statementCount
         for count in stride(from: 1, through: total, by: isWhole ? 1 : 97) {
             try TestServer.withDatabase { target in
                 #expect(try kill(after: count, project, target), "statement \(count) of \(total)")
                 try finish(project, target)
             }
         }
+    }
+}
+
+extension Project {
+    /// What an install runs.
+    fileprivate var statementCount: Int {
+        (migrations.map(\.source) + (preamble + objects).map(\.source)).map(\.statements.count).reduce(0, +)
     }
 }

@@ -146,7 +146,7 @@ import Testing
                 == ["migrations/0001_a.sql: out of order: number 2 is applied already, 1 is not"])
     }
 
-    @Test("A changed object is applied again with every later one")
+    @Test("A changed object is applied again, and one that the database has lost; each for a reason")
     func changedObjects() throws {
         let project = try TemporaryProject([
             "sql/manifest": "always s.sql\na.sql\nb.sql\nc.sql\ncron d.sql",
@@ -158,18 +158,32 @@ import Testing
                 objects: Dictionary(uniqueKeysWithValues: known.map { ("\($0).sql", sha256(Array($0.utf8))) })
             )
         }
-        func paths(_ ledger: Ledger) throws -> [String] {
+        func reasons(_ ledger: Ledger) throws -> [String] {
             let plan = try Plan(project.load(), ledger)
-            return (plan.objects + plan.cron).map(\.path)
+            return (plan.objects + plan.cron).map {
+                "\($0.path): \(plan.reasons[$0.path].map { "\($0)" } ?? "")"
+            }
         }
-        #expect(try paths(ledger()) == [])
-        #expect(try paths(ledger("b")) == ["b.sql", "c.sql"])
-        #expect(try paths(ledger("d")) == ["d.sql"])
-        #expect(try paths(ledger("s")) == ["a.sql", "b.sql", "c.sql"])
-        #expect(try paths(Ledger()) == ["a.sql", "b.sql", "c.sql", "d.sql"])
+        #expect(try reasons(ledger()) == [])
+        #expect(try reasons(ledger("b")) == ["b.sql: new"])
+        #expect(try reasons(ledger("d")) == ["d.sql: new"])
+        let why = "what runs before it changed"
+        #expect(try reasons(ledger("s")) == ["a.sql: \(why)", "b.sql: \(why)", "c.sql: \(why)"])
+        #expect(
+            try reasons(Ledger()) == ["a.sql: new", "b.sql: new", "c.sql: new", "d.sql: new"])
         var old = ledger()
         old.objects["gone.sql"] = "x"
+        old.objects["b.sql"] = "y"
+        let view = MadeObject(kind: "view", identity: "event.v")
+        old.made = [
+            "a.sql": [Ledger.Made(object: view, isThere: true)],
+            "c.sql": [Ledger.Made(object: view, isThere: false)],
+        ]
+        #expect(try reasons(old) == ["b.sql: changed", "c.sql: view event.v is missing"])
         #expect(try Plan(project.load(), old).orphans == ["gone.sql"])
+        old.made = nil
+        let unnoted = "not yet noted what it makes"
+        #expect(try reasons(old) == ["a.sql: \(unnoted)", "b.sql: changed", "c.sql: \(unnoted)"])
     }
 
     @Test(

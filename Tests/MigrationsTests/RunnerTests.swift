@@ -85,28 +85,6 @@ struct RunnerTests {
         }
     }
 
-    @Test("A changed object replaces the old one, and one that left the manifest is told about")
-    func changedObject() throws {
-        try withProject { project, target in
-            try Runner(project.load(), target).apply()
-            try project.write(
-                "sql/f.sql",
-                "create or replace function f() returns int language sql begin atomic select 41; end;")
-            #expect(try Runner(project.load(), target).apply().objects.map(\.path) == ["f.sql", "g.sql"])
-            #expect(try scalar(target, "select a.g()") == "42")
-
-            try project.write("sql/manifest", "always session.sql\nf.sql")
-            try project.remove("sql/g.sql")
-            var orphans: [String] = []
-            try Runner(project.load(), target) { progress in
-                if case .orphan(let path) = progress { orphans.append(path) }
-            }.apply()
-            #expect(orphans == ["g.sql"])
-            #expect(try scalar(target, "select a.g()") == "42")
-            #expect(try scalar(target, "select count(*) from migration.object where path = 'g.sql'") == "0")
-        }
-    }
-
     @Test("An edited migration is refused and nothing is changed")
     func editedMigration() throws {
         try withProject { project, target in

@@ -2,7 +2,6 @@
 -- instant from five minutes before the refresh to twenty minutes after it. Reads filter by their own
 -- instant, so "now" is never the refresh's now. One row a session. refresh_state says for which instants
 -- they are complete.
-drop materialized view if exists event.mv_sessions_now cascade;
 create materialized view event.mv_sessions_now as
 select d.*
 from event.session_details as d
@@ -13,7 +12,6 @@ create index mv_sessions_now_by_event on event.mv_sessions_now (event_id);
 comment on materialized view event.mv_sessions_now is
     'Cache of sessions on now or about to be; read it through event.sessions_now(event_id), which is exact.';
 
-drop materialized view if exists event.mv_sessions_next_60 cascade;
 create materialized view event.mv_sessions_next_60 as
 select d.*
 from event.session_details as d
@@ -37,7 +35,7 @@ alter materialized view event.mv_sessions_next_60
 delete from event.refresh_state;
 
 -- The door for apps: the tenant is checked here, and nothing leaks past the barrier.
-create view event.cached_sessions with (security_barrier) as
+create or replace view event.cached_sessions with (security_barrier) as
 select c.*
 from (
     select n.*, 'now' as timeframe from event.mv_sessions_now as n

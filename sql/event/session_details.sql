@@ -1,8 +1,6 @@
 -- What a reader sees of a session. Both materialized views and every exact read select from here, so that the
--- cached and the computed row cannot differ. Dropped first because its columns may change; what stands on it
--- follows in the manifest.
-drop view if exists event.session_details cascade;
-create view event.session_details with (security_invoker) as
+-- cached and the computed row cannot differ.
+create or replace view event.session_details with (security_invoker) as
 select
     s.session_id,
     s.tenant_id,
@@ -40,7 +38,7 @@ grant select on event.session_details to concierge_app;
 
 -- The same for readers in a hurry: as session_details, but the token is checked once, not for each of
 -- its four tables.
-create view event.tenant_sessions with (security_barrier) as
+create or replace view event.tenant_sessions with (security_barrier) as
 select d.* from event.session_details as d where d.tenant_id = (select access.tenant_id());
 
 comment on view event.tenant_sessions is 'session_details, the signed-in tenant''s rows.';

@@ -1,7 +1,6 @@
 -- Attendees join at read: nothing is stored per attendee. With event and contractor given, the planner
 -- reaches one attendee by key and scores the sessions of one hour.
-drop view if exists event.v_recos_next_sessions cascade;
-create view event.v_recos_next_sessions with (security_invoker) as
+create or replace view event.v_recos_next_sessions with (security_invoker) as
 select
     a.event_id,
     a.contractor_id,

@@ -23,22 +23,28 @@ final class Execution {
         for statement in source.statements { try run(statement, of: source) }
     }
 
-    func run(_ statement: Statement, of source: Source) throws {
+    func run(_ statement: Statement, of source: Source) throws { _ = try results(of: statement, in: source) }
+
+    /// Runs a statement and returns what it said.
+    func results(of statement: Statement, in source: Source) throws -> [Rows] {
+        let results: [Rows]
         do {
-            try run(script: statement.text, of: source.path)
+            results = try run(script: statement.text, of: source.path)
         } catch let error as PostgresError {
             throw ScriptError(
                 file: source.path, line: statement.line(at: error.position), statement: statement.headline,
                 error: error)
         }
         report(.ran(source.path, statement))
+        return results
     }
 
     /// Runs a statement for a file that does not have it in its text.
-    func run(script: String, of name: String) throws {
+    @discardableResult
+    func run(script: String, of name: String) throws -> [Rows] {
         shownBlockers = []
         shownProgress = ""
-        try connection.execute(script: script, every: .milliseconds(300)) { self.look(name) }
+        return try connection.execute(script: script, every: .milliseconds(300)) { self.look(name) }
     }
 
     /// Tries the body again, with growing pauses, while a lock is not to be had in time. Whatever the body

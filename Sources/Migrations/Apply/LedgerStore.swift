@@ -25,12 +25,35 @@ enum LedgerStore {
             },
             objects: Dictionary(
                 try objects.map { (try $0.value("path"), try $0.value("checksum")) }, uniquingKeysWith: { $1 }
-            ))
+            ),
+            made: try made(connection))
+    }
+
+    /// What files made, and whether it is there; nil when that was never noted.
+    private static func made(_ connection: Connection) throws -> [String: [Ledger.Made]]? {
+        let exists = try connection.query("select pg_catalog.to_regclass('migration.made') is not null")
+            .scalar
+        guard exists == "t" else { return nil }
+        let existing = Set(try connection.transaction { try MadeObjects.all(connection) })
+        var made: [String: [Ledger.Made]] = [:]
+        for row in try connection.query("select path, kind, identity, definition, inputs from migration.made")
+        {
+            let object = MadeObject(kind: try row.value("kind"), identity: try row.value("identity"))
+            made[try row.value("path"), default: []].append(
+                Ledger.Made(
+                    object: object, definition: row["definition"], inputs: row["inputs"],
+                    isThere: existing.contains(object) || object.kind == MadeObject.cronJob))
+        }
+        return made
     }
 
     /// Makes the tables where they are missing.
     static func create(_ connection: Connection) throws {
-        for (table, definition) in [("object", definition), ("step", stepDefinition)] {
+        let tables = [
+            ("object", definition), ("step", stepDefinition), ("made", madeDefinition),
+            ("run", RunLog.definition),
+        ]
+        for (table, definition) in tables {
             let exists = try connection.query(
                 "select pg_catalog.to_regclass('migration.' || $1) is not null", [Parameter(table)]
             ).scalar
@@ -127,6 +150,31 @@ enum LedgerStore {
             [Parameter(file.path), Parameter(file.source.checksum)])
     }
 
+    /// Writes down what a file made; what another file made before is this one's now.
+    static func record(_ notes: [Ledger.Made], of file: ObjectFile, _ connection: Connection) throws {
+        try connection.query("delete from migration.made where path = $1", [Parameter(file.path)])
+        guard !notes.isEmpty else { return }
+        try connection.query(
+            """
+            insert into migration.made (path, kind, identity, definition, inputs)
+            select $1, n.kind, n.identity, nullif(n.definition, ''), nullif(n.inputs, '')
+            from rows from (
+                pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::text[]), pg_catalog.unnest($4::text[]),
+                pg_catalog.unnest($5::text[])) as n (kind, identity, definition, inputs)
+            on conflict (kind, identity) do update
+            set path = excluded.path, definition = excluded.definition, inputs = excluded.inputs
+            """,
+            [
+                Parameter(file.path), Parameter(notes.map(\.object.kind)),
+                Parameter(notes.map(\.object.identity)), Parameter(notes.map { $0.definition ?? "" }),
+                Parameter(notes.map { $0.inputs ?? "" }),
+            ])
+    }
+
+    static func forget(_ migration: Migration, _ connection: Connection) throws {
+        try connection.query("delete from migration.applied where number = $1", [Parameter(migration.number)])
+    }
+
     static func forget(_ path: String, _ connection: Connection) throws {
         try connection.query("delete from migration.object where path = $1", [Parameter(path)])
     }
@@ -159,6 +207,29 @@ enum LedgerStore {
         comment on table migration.object is 'Which version of each file of sql/ this database has.';
         comment on column migration.object.path is 'Relative to sql/, as the manifest names it.';
         comment on column migration.object.checksum is 'As in applied, of the file as it was last applied.';
+        commit;
+        """
+
+    private static let madeDefinition = """
+        begin;
+        create table migration.made (
+            path       text not null references migration.object on delete cascade,
+            kind       text not null,
+            identity   text not null,
+            definition text,
+            inputs     text,
+            primary key (kind, identity)
+        );
+        create index made_by_path on migration.made (path);
+        revoke all on migration.made from public;
+        comment on table migration.made is
+            'What each file of sql/ made: dropped when no file makes it any more, made again when it is missing.';
+        comment on column migration.made.kind is 'As pg_identify_object says; or cron job.';
+        comment on column migration.made.identity is 'As pg_identify_object says; of a cron job its name.';
+        comment on column migration.made.definition is
+            'Of a materialized view: the SHA-256 of what made it and its indexes.';
+        comment on column migration.made.inputs is
+            'Of a materialized view: the SHA-256 of the views and functions it was made from.';
         commit;
         """
 

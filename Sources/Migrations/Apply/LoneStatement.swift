@@ -113,25 +113,3 @@ enum LoneStatement: Equatable {
         }
     }
 }
-
-/// `name`, `schema.name` or `"Name"` at the front of some tokens; nil when there is none.
-private func qualifiedName(_ tokens: ArraySlice<String>) -> String? {
-    guard let first = tokens.first, let start = first.utf8.first,
-        isWordStart(start) || start == UInt8(ascii: "\"")
-    else { return nil }
-    let rest = tokens.dropFirst()
-    guard rest.first == ".", let tail = qualifiedName(rest.dropFirst()) else { return first }
-    return first + "." + tail
-}
-
-/// The name as the catalogue has it.
-private func unquoted(_ name: String) -> String {
-    guard name.hasPrefix("\""), name.count > 1 else { return name }
-    var result = ""
-    var quotes = 0
-    for character in name.dropFirst().dropLast() {
-        quotes = character == "\"" ? quotes + 1 : 0
-        if quotes < 2 { result.append(character) } else { quotes = 0 }
-    }
-    return result
-}

@@ -15,14 +15,37 @@ public struct Ledger: Sendable {
         }
     }
 
+    /// What a file of `sql/` made.
+    public struct Made: Hashable, Sendable {
+        public let object: MadeObject
+        /// Of a materialized view: `MaterializedView.definition` as it was built.
+        public let definition: String?
+        /// Of a materialized view: `MaterializedInputs` as it was built.
+        public let inputs: String?
+        /// Whether the database still has it.
+        public let isThere: Bool
+
+        init(object: MadeObject, definition: String? = nil, inputs: String? = nil, isThere: Bool = true) {
+            self.object = object
+            self.definition = definition
+            self.inputs = inputs
+            self.isThere = isThere
+        }
+    }
+
     /// By number.
     public var migrations: [Int: Migration]
     /// Checksums by path.
     public var objects: [String: String]
+    /// What the files made, by path; nil when they were applied by a runner that did not note it.
+    public var made: [String: [Made]]?
 
-    public init(migrations: [Migration] = [], objects: [String: String] = [:]) {
+    public init(
+        migrations: [Migration] = [], objects: [String: String] = [:], made: [String: [Made]]? = [:]
+    ) {
         self.migrations = Dictionary(migrations.map { ($0.number, $0) }) { first, _ in first }
         self.objects = objects
+        self.made = made
     }
 }
 
@@ -30,12 +53,38 @@ public struct Ledger: Sendable {
 public struct Plan: Sendable {
     /// Migrations to run, in order, one transaction each.
     public let migrations: [Migration]
-    /// Object files to run, in order, in one transaction.
+    /// Object files to run, in order, in one transaction. Files whose objects stand on what changes its shape
+    /// are found only then, and run as well.
     public let objects: [ObjectFile]
     /// Files to run where pg_cron lives.
     public let cron: [ObjectFile]
-    /// Paths the database remembers and the manifest no longer names. Their objects stay.
+    /// Paths the database remembers and the manifest no longer names. What they made is dropped, unless
+    /// another file makes it now.
     public let orphans: [String]
+    /// Why a file is to be run, by path.
+    public let reasons: [String: Reason]
+
+    /// Why a file of `sql/` is to be run.
+    public enum Reason: Hashable, Sendable, CustomStringConvertible {
+        case new
+        case changed
+        /// What runs before all of them changed.
+        case preamble
+        /// The database has lost what the file made.
+        case missing(MadeObject)
+        /// It was applied before the ledger noted what files make.
+        case unnoted
+
+        public var description: String {
+            switch self {
+            case .new: "new"
+            case .changed: "changed"
+            case .preamble: "what runs before it changed"
+            case .missing(let object): "\(object) is missing"
+            case .unnoted: "not yet noted what it makes"
+            }
+        }
+    }
 
     public var isEmpty: Bool { cron.isEmpty && restIsEmpty }
     /// Whether all that is left is what runs where pg_cron lives.
@@ -51,14 +100,21 @@ public struct Plan: Sendable {
         migrations = project.migrations.filter { ledger.migrations[$0.number] == nil }
 
         func isChanged(_ file: ObjectFile) -> Bool { !file.source.isNoted(as: ledger.objects[file.path]) }
-        if project.preamble.contains(where: isChanged) {
-            objects = project.objects
-        } else {
-            // Later files stand on earlier ones (a view on a function, a grant on both), so they are applied
-            // again too.
-            objects = Array(project.objects.drop { !isChanged($0) })
+        let isPreambleChanged = project.preamble.contains(where: isChanged)
+        func reason(_ file: ObjectFile) -> Reason? {
+            if ledger.objects[file.path] == nil { return .new }
+            if isChanged(file) { return .changed }
+            if file.role == .cron { return nil }
+            if isPreambleChanged { return .preamble }
+            guard let made = ledger.made else { return .unnoted }
+            return made[file.path]?.first { !$0.isThere }.map { .missing($0.object) }
         }
-        cron = project.cron.filter(isChanged)
+        let reasons = Dictionary(
+            (project.objects + project.cron).compactMap { file in reason(file).map { (file.path, $0) } },
+            uniquingKeysWith: { first, _ in first })
+        self.reasons = reasons
+        objects = project.objects.filter { reasons[$0.path] != nil }
+        cron = project.cron.filter { reasons[$0.path] != nil }
         let named = Set((project.preamble + project.objects + project.cron).map(\.path))
         orphans = ledger.objects.keys.filter { !named.contains($0) }.sorted()
     }

@@ -26,7 +26,7 @@ extension Runner {
     /// Notes the files as they are now for these migrations, and runs nothing: whoever accepts says that the
     /// database is already what the edited file would have made of it.
     public func accept(_ edits: [Edit]) throws {
-        try underLock { connection in
+        try underLock(as: "repair", edits.map(\.migration.number)) { connection in
             try connection.transaction {
                 for edit in edits {
                     let changed = try connection.query(
@@ -57,7 +57,7 @@ extension Runner {
                     file: "migrations", "there is no migration \(number)",
                     hint: "Name the last one whose objects are there."))
         }
-        try underLock { connection in
+        try underLock(as: "baseline", known.map(\.number)) { connection in
             guard try LedgerStore.read(connection).migrations.isEmpty else {
                 throw Refusal(
                     Problem(
@@ -66,19 +66,10 @@ extension Runner {
                             "A baseline is for a database that came from elsewhere; concierge migrate status shows this one's."
                     ))
             }
-            try LedgerStore.create(connection)
             try connection.transaction {
                 for migration in known { try LedgerStore.record(migration, connection) }
             }
         }
         return known
-    }
-
-    /// Runs the body on a session that no other migrator is beside.
-    private func underLock(_ body: (Connection) throws -> Void) throws {
-        let connection = try target.connect()
-        try MigrationLock.take(connection, patience: patience) { progress(.waiting(for: $0)) }
-        defer { MigrationLock.release(connection) }
-        try body(connection)
     }
 }

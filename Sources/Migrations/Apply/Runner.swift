@@ -44,8 +44,13 @@ public struct Runner {
         case finished(String, Duration)
         /// A file that could not be run here, and why.
         case skipped(String, reason: String)
-        /// A path that left the manifest. Its object stays until a migration drops it.
-        case orphan(String)
+        /// No file makes it any more, so it is dropped.
+        case dropping(MadeObject)
+        /// It was dropped so that it, or what it stands on, can be made in another shape; its file makes it
+        /// again.
+        case recreating(MadeObject)
+        /// A materialized view was built anew and has taken the old one's place.
+        case rebuilt(MadeObject)
         /// A warning the server raised while a step ran.
         case warning(String, PostgresError)
         /// A statement of the file has run; if the file is one transaction, it can still be undone.
@@ -66,6 +71,8 @@ public struct Runner {
     public let target: Target
     /// Why cron files are not run; nil runs them where pg_cron is there.
     public var cronSkipReason: String?
+    /// From where the files come; asked only when there is something to note.
+    public var origin: () throws -> Origin? = { nil }
     /// How long to wait for another migrator.
     public var patience: Duration = .seconds(300)
     /// The pauses before a step is tried again that could not get a lock.
@@ -94,21 +101,34 @@ public struct Runner {
     /// it stay.
     @discardableResult
     public func apply() throws -> Plan {
-        let connection = try target.connect()
-        try Runner.guardAgainstDeath(connection)
-        try MigrationLock.take(connection, patience: patience) { progress(.waiting(for: $0)) }
-        defer { MigrationLock.release(connection) }
+        try underLock { connection in
+            let ledger = try LedgerStore.read(connection)
+            let plan = try Plan(project, ledger)
+            try LedgerStore.create(connection)
+            try LedgerStore.modernize(project, ledger, connection)
+            guard !plan.isEmpty else { return plan }
+            let files = plan.objects.count + plan.cron.count
+            let execution = Execution(connection, target, progress)
+            // A job that cannot be made here is tried every time, and no event.
+            guard !plan.isOnlyCron else {
+                try apply(plan, ledger, execution)
+                return plan
+            }
+            try logged("up", plan.migrations.map(\.number), files: files, connection) {
+                try apply(plan, ledger, execution)
+            }
+            return plan
+        }
+    }
 
-        let ledger = try LedgerStore.read(connection)
-        let plan = try Plan(project, ledger)
-        try LedgerStore.create(connection)
-        try LedgerStore.modernize(project, ledger, connection)
-        let execution = Execution(connection, target, progress)
+    private func apply(_ plan: Plan, _ ledger: Ledger, _ execution: Execution) throws {
+        let connection = execution.connection
         for migration in plan.migrations {
             if migration.source.header.isTransactional {
                 try step(migration.source.path, migration.source.header, files: 1, execution) {
                     try execution.run(migration.source)
                     try stepDown(connection)
+                    try check(migration, within: connection)
                     try LedgerStore.record(migration, connection)
                 }
             } else {
@@ -117,49 +137,60 @@ public struct Runner {
         }
         // A migration that drops what an object file made may delete that file's row from the ledger: so read
         // it again.
-        let later = plan.migrations.isEmpty ? plan : try Plan(project, LedgerStore.read(connection))
-        try applyObjects(later, execution)
+        let newest = plan.migrations.isEmpty ? ledger : try LedgerStore.read(connection)
+        let later = plan.migrations.isEmpty ? plan : try Plan(project, newest)
+        try unscheduleOrphans(later, newest, connection)
+        try applyObjects(later, newest, execution)
         for file in later.cron { try applyCron(file, connection) }
-        return plan
     }
 
-    private func applyObjects(_ plan: Plan, _ execution: Execution) throws {
-        let connection = execution.connection
-        if !plan.objects.isEmpty {
-            try step("sql/", Header(), files: plan.objects.count, execution) {
-                for file in project.preamble + plan.objects { try execution.run(file.source) }
-                try stepDown(connection)
-                for file in project.preamble + plan.objects { try LedgerStore.record(file, connection) }
-            }
-        }
-        for path in plan.orphans {
-            try LedgerStore.forget(path, connection)
-            progress(.orphan(path))
+    /// Runs the body on a session that no other migrator is beside.
+    private func underLock<Result>(_ body: (Connection) throws -> Result) throws -> Result {
+        let connection = try target.connect()
+        try Runner.guardAgainstDeath(connection)
+        try MigrationLock.take(connection, patience: patience) { progress(.waiting(for: $0)) }
+        defer { MigrationLock.release(connection) }
+        return try body(connection)
+    }
+
+    /// The same for what changes the ledger in its own way, noted under that name.
+    func underLock(as command: String, _ migrations: [Int], _ body: (Connection) throws -> Void) throws {
+        try underLock { connection in
+            try LedgerStore.create(connection)
+            try logged(command, migrations, files: 0, connection) { try body(connection) }
         }
     }
 
-    /// Runs a file where pg_cron lives; there, `concierge.database` says which database its jobs are for.
-    private func applyCron(_ file: ObjectFile, _ connection: Connection) throws {
-        if let reason = cronSkipReason { return progress(.skipped(file.source.path, reason: reason)) }
-        let cron: Connection
+    /// Notes in the ledger who wants to do what, and how it ended.
+    func logged(
+        _ command: String, _ migrations: [Int], files: Int, _ connection: Connection,
+        _ body: () throws -> Void
+    ) throws {
+        let run = try RunLog.begin(command, migrations, files: files, origin(), connection)
         do {
-            guard let session = try target.cronSession(beside: connection) else {
-                return progress(.skipped(file.source.path, reason: "this server has no extension pg_cron"))
-            }
-            cron = session
-        } catch let error as PostgresError {
-            return progress(
-                .skipped(file.source.path, reason: "where pg_cron lives cannot be reached: \(error.message)"))
+            try body()
+            RunLog.end(run, error: nil, connection)
+        } catch {
+            RunLog.end(run, error: error, connection)
+            throw error
         }
-        try cron.query(
-            "select pg_catalog.set_config('concierge.database', $1, false)", [Parameter(connection.database)])
-        let execution = Execution(cron, target, progress)
-        try step(file.source.path, file.source.header, files: 1, execution) { try execution.run(file.source) }
-        try LedgerStore.record(file, connection)
+    }
+
+    /// The last runs that wanted to change something, the newest first.
+    public func runs(limit: Int = 20) throws -> [Run] { try RunLog.read(target.connect(), limit: limit) }
+
+    private func applyObjects(_ plan: Plan, _ ledger: Ledger, _ execution: Execution) throws {
+        guard !plan.objects.isEmpty || !plan.orphans.isEmpty else { return }
+        try step("sql/", Header(), files: plan.objects.count, execution) {
+            let application = ObjectApplication(project, plan, ledger, execution, progress)
+            try application.run()
+            try stepDown(execution.connection)
+            try application.record()
+        }
     }
 
     /// One transaction, told about before and after, and tried again when it cannot get a lock.
-    private func step(
+    func step(
         _ name: String, _ header: Header, files: Int, _ execution: Execution, _ body: () throws -> Void
     ) throws {
         try told(name, files: files, execution.connection) {
@@ -167,7 +198,7 @@ public struct Runner {
         }
     }
 
-    private func attempt(
+    func attempt(
         _ name: String, _ header: Header, _ execution: Execution, _ body: () throws -> Void
     ) throws {
         try execution.retrying(name, header, backOff) {
@@ -178,70 +209,7 @@ public struct Runner {
         }
     }
 
-    /// A migration that is not one transaction. Each statement that can be is a transaction of its own, with
-    /// its note in the ledger. Of the others the ledger says first that they are about to run, so that
-    /// whoever comes after a crash knows what to look for.
-    private func steps(_ migration: Migration, _ execution: Execution) throws {
-        let connection = execution.connection
-        let source = migration.source
-        let earlier = try LedgerStore.steps(migration, connection)
-        for (index, statement) in source.statements.enumerated() {
-            guard let step = earlier[index + 1], step.statement != statement.canonical else { continue }
-            throw Refusal(
-                Problem(
-                    file: source.path, line: statement.line, "edited while it was half applied",
-                    detail: "Statement \(index + 1) was: \(step.statement)",
-                    hint: "Restore the statements that were applied; change the ones after them as you like.")
-            )
-        }
-
-        try told(source.path, files: 1, connection) {
-            for (index, statement) in source.statements.enumerated() {
-                let number = index + 1
-                let step = earlier[number]
-                if step?.isDone == true { continue }
-                let note = { (isDone: Bool) in
-                    try connection.execute(
-                        script: "set local role none; set local session authorization default")
-                    try LedgerStore.note(statement, number, of: migration, isDone: isDone, connection)
-                }
-                if let lone = try LoneStatement(statement, file: source.path) {
-                    var wasBegun = step != nil
-                    try execution.retrying(source.path, source.header, backOff) {
-                        defer { wasBegun = true }
-                        try run(lone, statement, source, wasBegun: wasBegun, execution, note)
-                    }
-                } else {
-                    try attempt(source.path, source.header, execution) {
-                        try execution.run(statement, of: source)
-                        try note(true)
-                    }
-                }
-            }
-            try stepDown(connection)
-            try connection.transaction { try LedgerStore.finish(migration, connection) }
-        }
-    }
-
-    /// A statement outside any transaction. It may wait for locks without end: those it takes stand in
-    /// nobody's way, and what it has built by then would be lost.
-    private func run(
-        _ lone: LoneStatement, _ statement: Statement, _ source: Source, wasBegun: Bool,
-        _ execution: Execution,
-        _ note: (Bool) throws -> Void
-    ) throws {
-        let connection = execution.connection
-        if lone == .session { return try execution.run(statement, of: source) }
-        let remainder = try lone.remainder(connection, wasBegun: wasBegun)
-        try connection.transaction { try note(false) }
-        try setTimeouts(source.header, lock: "0", "session", connection)
-        for script in remainder.cleanUp { try execution.run(script: script, of: source.path) }
-        if !remainder.isDone { try execution.run(statement, of: source) }
-        try connection.transaction { try note(true) }
-    }
-
-    private func setTimeouts(_ header: Header, lock: String, _ scope: String, _ connection: Connection) throws
-    {
+    func setTimeouts(_ header: Header, lock: String, _ scope: String, _ connection: Connection) throws {
         var script = "set \(scope) lock_timeout = '\(header.lockTimeout ?? lock)'"
         if let timeout = header.statementTimeout {
             script += "; set \(scope) statement_timeout = '\(timeout)'"
@@ -250,8 +218,7 @@ public struct Runner {
     }
 
     /// Tells before and after, passes warnings on, and leaves the session as it found it.
-    private func told(_ name: String, files: Int, _ connection: Connection, _ body: () throws -> Void) throws
-    {
+    func told(_ name: String, files: Int, _ connection: Connection, _ body: () throws -> Void) throws {
         progress(.began(name, files: files))
         let began = ContinuousClock.now
         connection.onNotice = { notice in
@@ -276,7 +243,7 @@ public struct Runner {
     }
 
     /// Ends whatever role the files took on, so that the ledger is written by the migrator itself.
-    private func stepDown(_ connection: Connection) throws {
+    func stepDown(_ connection: Connection) throws {
         try connection.execute(script: "reset session authorization; reset role")
     }
 }

@@ -9,10 +9,17 @@ public struct Catalogue: Equatable, Sendable {
     /// Definitions by kind and name: `table event.events`, `function access.me()`.
     public private(set) var definitions: [String: String]
 
+    /// In one snapshot.
     init(_ connection: Connection) throws {
-        // One snapshot, and names that always say their schema.
-        definitions = try connection.transaction(begin: "begin isolation level repeatable read read only") {
-            try connection.execute(script: "set local search_path = pg_catalog")
+        self = try connection.transaction(begin: "begin isolation level repeatable read read only") {
+            try Catalogue(within: connection)
+        }
+    }
+
+    /// As the transaction under way sees it.
+    init(within connection: Connection) throws {
+        // Names then always say their schema.
+        definitions = try connection.underCatalogPath {
             var definitions: [String: String] = [:]
             for part in Catalogue.parts {
                 for row in try connection.query(Catalogue.frame + part) {
@@ -21,6 +28,27 @@ public struct Catalogue: Equatable, Sendable {
             }
             return definitions
         }
+    }
+
+    private init(definitions: [String: String]) { self.definitions = definitions }
+
+    /// What files of `sql/` do not make: tables with their columns, defaults and constraints, indexes,
+    /// sequences; not what belongs to the views and types that are named.
+    func rest(without gone: Set<MadeObject>) -> Catalogue {
+        let kinds = [
+            "table", "foreign", "column", "constraint", "index", "sequence", "statistics", "publication",
+        ]
+        let owners = gone.map(\.identity)
+        return Catalogue(
+            definitions: definitions.filter { name, definition in
+                guard let kind = name.split(separator: " ").first, kinds.contains(String(kind)) else {
+                    return false
+                }
+                return !owners.contains { owner in
+                    name.hasPrefix("column \(owner).") || name.hasSuffix(" on \(owner)")
+                        || kind == "index" && definition.contains(" ON \(owner) ")
+                }
+            })
     }
 
     /// The jobs that pg_cron has for a database, by a session where it lives.
@@ -58,8 +86,11 @@ public struct Catalogue: Equatable, Sendable {
         "coalesce(E'\\ncomment ' || obj_description(\(oid), '\(catalogue)'), '')"
     }
 
-    private static func grants(_ list: String) -> String {
-        "coalesce(E'\\ngrants ' || (select string_agg(a::text, ' ' order by a::text) from unnest(\(list)) as a), '')"
+    /// Who was given what, unless it is what everything of that kind is born with.
+    private static func grants(_ list: String, kind: String, owner: String) -> String {
+        let sorted = "(select string_agg(a::text, ' ' order by a::text) from unnest"
+        return
+            "coalesce(E'\\ngrants ' || nullif(\(sorted)(\(list)) as a), \(sorted)(acldefault(\(kind), \(owner))) as a)), '')"
     }
 
     private static func isOurs(_ oid: String, _ catalogue: String) -> String {
@@ -71,7 +102,7 @@ public struct Catalogue: Equatable, Sendable {
         // Schemas.
         """
         select 'schema ' || quote_ident(n.nspname) as name,
-            'owner ' || pg_get_userbyid(n.nspowner) || \(grants("n.nspacl")) || \(comment("n.oid", "pg_namespace")) as definition
+            'owner ' || pg_get_userbyid(n.nspowner) || \(grants("n.nspacl", kind: "'n'", owner: "n.nspowner")) || \(comment("n.oid", "pg_namespace")) as definition
         from pg_namespace n join ours using (oid) where \(isOurs("n.oid", "pg_namespace"))
         """,
         // Tables, views, sequences.
@@ -91,7 +122,7 @@ public struct Catalogue: Equatable, Sendable {
             || case when c.relkind in ('v', 'm') then E'\\n' || pg_get_viewdef(c.oid) else '' end
             || coalesce(E'\\n' || (select concat_ws(' ', s.seqtypid::regtype, 'start', s.seqstart, 'by', s.seqincrement, 'from', s.seqmin,
                 'to', s.seqmax, 'cache', s.seqcache, case when s.seqcycle then 'cycle' end) from pg_sequence s where s.seqrelid = c.oid), '')
-            || \(grants("c.relacl")) || \(comment("c.oid", "pg_class")) as definition
+            || \(grants("c.relacl", kind: "case c.relkind when 'S' then 's' else 'r' end::\"char\"", owner: "c.relowner")) || \(comment("c.oid", "pg_class")) as definition
         from pg_class c join ours n on n.oid = c.relnamespace
         where c.relkind in ('r', 'p', 'v', 'm', 'S', 'f', 'c') and \(isOurs("c.oid", "pg_class"))
         """,
@@ -106,7 +137,7 @@ public struct Catalogue: Equatable, Sendable {
             || case when a.attstorage <> t.typstorage then ' storage ' || a.attstorage::text else '' end
             || case when a.attcompression <> '' then ' compression ' || a.attcompression::text else '' end
             || case when a.attstattarget > 0 then ' statistics ' || a.attstattarget else '' end
-            || \(grants("a.attacl"))
+            || \(grants("a.attacl", kind: "'c'", owner: "c.relowner"))
             || coalesce(E'\\ncomment ' || col_description(a.attrelid, a.attnum), '') as definition
         from pg_attribute a
         join pg_class c on c.oid = a.attrelid
@@ -138,7 +169,7 @@ public struct Catalogue: Equatable, Sendable {
             'owner ' || pg_get_userbyid(p.proowner) || E'\\n'
             || case when p.prokind = 'a' then (select concat_ws(' ', a.aggtransfn, a.aggfinalfn, a.aggtranstype::regtype, a.agginitval) from pg_aggregate a where a.aggfnoid = p.oid)
                     else pg_get_functiondef(p.oid) end
-            || \(grants("p.proacl")) || \(comment("p.oid", "pg_proc")) as definition
+            || \(grants("p.proacl", kind: "'f'", owner: "p.proowner")) || \(comment("p.oid", "pg_proc")) as definition
         from pg_proc p join ours n on n.oid = p.pronamespace where \(isOurs("p.oid", "pg_proc"))
         """,
         // Triggers, rules, policies.
@@ -169,7 +200,7 @@ public struct Catalogue: Equatable, Sendable {
                 || coalesce(' default ' || t.typdefault, '') else '' end
             || coalesce(E'\\nenum ' || (select string_agg(quote_literal(e.enumlabel), ', ' order by e.enumsortorder) from pg_enum e where e.enumtypid = t.oid), '')
             || coalesce(E'\\nrange of ' || (select format_type(r.rngsubtype, null) from pg_range r where r.rngtypid = t.oid), '')
-            || \(grants("t.typacl")) || \(comment("t.oid", "pg_type")) as definition
+            || \(grants("t.typacl", kind: "'T'", owner: "t.typowner")) || \(comment("t.oid", "pg_type")) as definition
         from pg_type t join ours n on n.oid = t.typnamespace
         where (t.typtype in ('d', 'e', 'r') or t.typrelid <> 0 and (select c.relkind = 'c' from pg_class c where c.oid = t.typrelid))
             and \(isOurs("t.oid", "pg_type"))

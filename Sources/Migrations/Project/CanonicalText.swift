@@ -61,7 +61,7 @@ private func isOperator(_ byte: UInt8) -> Bool {
 }
 
 /// Folds as the server folds names of one-byte letters: nothing but A to Z.
-private func asciiLowercased(_ text: String) -> String {
+func asciiLowercased(_ text: String) -> String {
     String(
         decoding: text.utf8.map { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0) ? $0 | 0x20 : $0 },
         as: UTF8.self)

@@ -30,6 +30,24 @@ public struct Source: Hashable, Sendable {
         self.bytes = bytes
     }
 
+    /// Whether it has a name anywhere, in a string or a body, too.
+    func mentions(_ name: String) -> Bool {
+        let wanted = Array(asciiLowercased(nameParts(name).last ?? name).utf8)
+        guard let first = wanted.first else { return false }
+        for statement in statements {
+            let text = Array(asciiLowercased(statement.text).utf8)
+            var start = text[...]
+            while let at = start.firstIndex(of: first) {
+                let end = at + wanted.count
+                let isWhole =
+                    (at == 0 || !isWordPart(text[at - 1])) && (end >= text.count || !isWordPart(text[end]))
+                if isWhole, text[at...].starts(with: wanted) { return true }
+                start = text[(at + 1)...]
+            }
+        }
+        return false
+    }
+
     /// SHA-256 of the file's bytes: how ledgers began.
     var byteChecksum: String { sha256(bytes) }
 
@@ -72,6 +90,10 @@ public struct Migration: Hashable, Sendable {
     public let number: Int
     public let name: String
     public let source: Source
+    /// `NNNN_name.verify.sql`: what must be true once it has run. May be changed at any time.
+    public let verify: Source?
+    /// `NNNN_name.revert.sql`: what undoes it. May be changed at any time.
+    public let revert: Source?
 
     /// Number and name from a file name such as `0042_add_track.sql`, or nil.
     static func parse(fileName: String) -> (number: Int, name: String)? {
@@ -123,11 +145,22 @@ public struct Project: Sendable {
         }
         let migrations = try collect { try readMigrations(root) } ?? []
         let files = try collect { try readObjects(root) } ?? []
-        for source in migrations.map(\.source) + files.map(\.source) {
+        let parts = migrations.flatMap { [$0.source, $0.verify, $0.revert].compactMap(\.self) }
+        for source in parts + files.map(\.source) {
             problems += source.transactionProblems
         }
         for migration in migrations {
             problems += migration.source.loneProblems
+            for part in [migration.verify, migration.revert].compactMap(\.self)
+            where !part.header.isTransactional {
+                problems.append(
+                    Problem(
+                        file: part.path, "only a migration itself can be without a transaction",
+                        hint: "Take out -- transaction: none."))
+            }
+        }
+        for file in files {
+            _ = try collect { try MaterializedView.all(in: file.source) }
         }
         guard problems.isEmpty else { throw Refusal(problems) }
 
@@ -155,19 +188,52 @@ extension Project {
     }
 }
 
+/// What a file of `migrations/` is to its migration.
+private enum MigrationPart: String, CaseIterable {
+    case verify, revert
+
+    /// The part a name such as `0042_add_track.verify.sql` says, and the name of the migration's own file.
+    static func parse(_ fileName: String) -> (part: MigrationPart?, of: String) {
+        for part in allCases where fileName.hasSuffix(".\(part.rawValue).sql") {
+            return (part, fileName.dropLast(part.rawValue.count + 5) + ".sql")
+        }
+        return (nil, fileName)
+    }
+}
+
 private func readMigrations(_ root: String) throws -> [Migration] {
     var problems: [Problem] = []
     var migrations: [Migration] = []
-    for name in fileKind(root + "/migrations") == nil ? [] : try listFolder(root + "/migrations") {
+    let folder = root + "/migrations"
+    let names = fileKind(folder) == nil ? [] : try listFolder(folder)
+    func read(_ name: String) -> Source? {
+        do { return try Source(root: root, path: "migrations/" + name) } catch let refusal as Refusal {
+            problems += refusal.problems
+        } catch {
+            problems.append(Problem(file: "migrations/" + name, "cannot be read", detail: "\(error)"))
+        }
+        return nil
+    }
+    for name in names {
         let path = "migrations/" + name
         if name.lowercased().hasPrefix("readme") { continue }
-        guard let parsed = Migration.parse(fileName: name) else {
+        let (part, owner) = MigrationPart.parse(name)
+        guard let parsed = Migration.parse(fileName: owner) else {
             problems.append(
                 Problem(
                     file: path, "not the name of a migration",
                     hint:
                         "Name it NNNN_what_it_does.sql: four digits or more, lower-case words joined by _."
                 ))
+            continue
+        }
+        if let part {
+            if !names.contains(owner) {
+                problems.append(
+                    Problem(
+                        file: path, "there is no migrations/\(owner) to \(part.rawValue)",
+                        hint: "Give it the name of its migration."))
+            }
             continue
         }
         if let twin = migrations.first(where: { $0.number == parsed.number }) {
@@ -177,13 +243,15 @@ private func readMigrations(_ root: String) throws -> [Migration] {
                     hint: "Give the newer of the two the next free number."))
             continue
         }
-        do {
-            migrations.append(
-                Migration(
-                    number: parsed.number, name: parsed.name, source: try Source(root: root, path: path)))
-        } catch let refusal as Refusal {
-            problems += refusal.problems
+        func other(_ part: MigrationPart) -> Source? {
+            let file = String(name.dropLast(4)) + ".\(part.rawValue).sql"
+            return names.contains(file) ? read(file) : nil
         }
+        guard let source = read(name) else { continue }
+        migrations.append(
+            Migration(
+                number: parsed.number, name: parsed.name, source: source, verify: other(.verify),
+                revert: other(.revert)))
     }
     guard problems.isEmpty else { throw Refusal(problems) }
     return migrations.sorted { $0.number < $1.number }

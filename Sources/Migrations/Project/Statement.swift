@@ -75,12 +75,23 @@ struct Scanner {
     private var openBlocks: [Int] = []
     private var previousWord = ""
     private var canonical = CanonicalText()
+    /// Where each token of the text lies, in bytes.
+    private var pieces: [Range<Int>] = []
 
     private init(_ text: String) { bytes = Array(text.utf8) }
 
     static func statements(in text: String) throws(ScanError) -> [Statement] {
         var scanner = Scanner(text)
         return try scanner.run()
+    }
+
+    /// The tokens of a text and where they lie in its UTF-8; what cannot be split has none.
+    static func pieces(of text: String) -> [(token: String, range: Range<Int>)] {
+        var scanner = Scanner(text)
+        guard (try? scanner.run()) != nil else { return [] }
+        return scanner.pieces.map { range in
+            (String(decoding: scanner.bytes[range], as: UTF8.self), range)
+        }
     }
 
     private mutating func run() throws(ScanError) -> [Statement] {
@@ -104,6 +115,7 @@ struct Scanner {
                 let begin = index
                 try skipToken(byte)
                 canonical.append(bytes[begin..<index])
+                pieces.append(begin..<index)
             }
         }
         if let opened = openParentheses.first {
@@ -259,6 +271,7 @@ func isWordStart(_ byte: UInt8) -> Bool {
     (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20) || byte == UInt8(ascii: "_") || byte >= 0x80
 }
 
-private func isWordPart(_ byte: UInt8) -> Bool {
+/// The same, and digits and $.
+package func isWordPart(_ byte: UInt8) -> Bool {
     isWordStart(byte) || isDigit(byte) || byte == UInt8(ascii: "$")
 }
