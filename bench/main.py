@@ -8,11 +8,12 @@ import context
 import daemon
 import freshness
 import lint
+import migrate
 import writers
 from stage import Report, Stage, machine
 
 FIGURES = {"context": context, "freshness": freshness, "writers": writers, "daemon": daemon,
-           "lint": lint}
+           "lint": lint, "migrate": migrate}
 
 
 def main():
