@@ -55,21 +55,26 @@ private func lintPaths(_ operands: [String], _ project: Project) throws -> (path
 }
 
 private func json(_ finding: Finding) -> String {
-    "{\"file\": \(jsonString(finding.file)), \"line\": \(finding.line), "
-        + "\"code\": \(jsonString(finding.code)), "
-        + "\"name\": \(jsonString(finding.name)), \"sentence\": \(jsonString(finding.sentence)), "
-        + "\"reason\": \(jsonString(finding.reason)), \"fix\": \(jsonString(finding.fix))}"
+    jsonObject([
+        ("file", jsonString(finding.file)), ("line", "\(finding.line)"), ("code", jsonString(finding.code)),
+        ("name", jsonString(finding.name)), ("sentence", jsonString(finding.sentence)),
+        ("reason", jsonString(finding.reason)), ("fix", jsonString(finding.fix)),
+    ])
 }
 
 @Sendable func migratePlan(_ invocation: Invocation) throws -> Int32 {
-    let project = try Project(root: projectRoot())
-    let target = try target(invocation)
-    let plan = try Runner(project, target).plan()
-    let report = PlanReport(plan, project, try target.connect(as: "concierge migrate plan"))
-    if invocation.has("json") {
-        Terminal.say("[" + report.files.flatMap(json).joined(separator: ",\n ") + "]")
+    guard invocation.has("json") else {
+        try showPlan(invocation)
         return 0
     }
+    let (_, report) = try plan(invocation)
+    Terminal.say("[" + report.files.flatMap(json).joined(separator: ",\n ") + "]")
+    return 0
+}
+
+/// What the next migrate would run, for people.
+func showPlan(_ invocation: Invocation) throws {
+    let (plan, report) = try plan(invocation)
     for file in report.files {
         Terminal.say(file.path)
         for line in lines(file) { Terminal.say(line) }
@@ -78,7 +83,13 @@ private func json(_ finding: Finding) -> String {
         Terminal.say("sql/\(path) left the manifest; what it made is dropped, unless another file makes it")
     }
     Terminal.say("\(plan.migrations.count) migrations, \(plan.objects.count + plan.cron.count) files of sql/")
-    return 0
+}
+
+private func plan(_ invocation: Invocation) throws -> (Plan, PlanReport) {
+    let project = try Project(root: projectRoot())
+    let target = try target(invocation)
+    let plan = try Runner(project, target).plan()
+    return (plan, PlanReport(plan, project, try target.connect(as: "concierge migrate plan")))
 }
 
 /// A file's statements and, in a column of their own, the locks they take.
@@ -132,15 +143,21 @@ private func megabytes(_ bytes: Int) -> String {
 
 private func json(_ file: PlanReport.File) -> [String] {
     file.steps.map { step in
-        let effects = step.effects.map { effect in
-            "{\"on\": \(jsonString(effect.subject.description)), \"lock\": \(jsonString(effect.lock.name)), "
-                + "\"work\": \(words(effect.work).map(jsonString) ?? "null"), \"new\": \(effect.isFresh), "
-                + "\"rows\": \(effect.size?.rows.map(String.init) ?? "null"), "
-                + "\"bytes\": \(effect.size.map { "\($0.bytes)" } ?? "null")}"
-        }
-        return "{\"file\": \(jsonString(file.path)), \"line\": \(step.line), "
-            + "\"statement\": \(jsonString(step.headline)), \"locks\": [\(effects.joined(separator: ", "))]}"
+        jsonObject([
+            ("file", jsonString(file.path)), ("line", "\(step.line)"),
+            ("statement", jsonString(step.headline)),
+            ("locks", "[" + step.effects.map(json).joined(separator: ", ") + "]"),
+        ])
     }
+}
+
+private func json(_ effect: RelationEffect) -> String {
+    jsonObject([
+        ("on", jsonString(effect.subject.description)), ("lock", jsonString(effect.lock.name)),
+        ("work", words(effect.work).map(jsonString) ?? "null"), ("new", "\(effect.isFresh)"),
+        ("rows", effect.size?.rows.map(String.init) ?? "null"),
+        ("bytes", effect.size.map { "\($0.bytes)" } ?? "null"),
+    ])
 }
 
 extension String {

@@ -74,7 +74,7 @@ private func writer(
         if asJSON { Terminal.say(json(progress)) } else { report(progress) }
     }
     if let environment, environment.isGuarded, !(try runner.plan().isEmpty) {
-        _ = try migratePlan(invocation)
+        try showPlan(invocation)
         guard try environment.mayWrite(invocation, "Apply this") else {
             Terminal.say("nothing was changed")
             return 1

@@ -96,10 +96,10 @@ import Testing
     @Test("A plan's locks stand in a column, those of a long statement below it")
     func planLines() throws {
         let item = RelationEffect(
-            subject: .relation(QualifiedName(nil, "item")), lock: .accessExclusive, work: .rewrites,
+            subject: .relation(ObjectName(nil, "item")), lock: .accessExclusive, work: .rewrites,
             size: RelationSize(rows: 12, bytes: 3_140_000))
         var crate = item
-        crate.subject = .relation(QualifiedName("a", "crate"))
+        crate.subject = .relation(ObjectName("a", "crate"))
         crate.isFresh = true
         let long = "alter table item " + String(repeating: "x", count: 60)
         let steps = [

@@ -203,8 +203,12 @@ struct ConnectionTests {
 
     @Test("A statement can be cancelled")
     func cancel() throws {
-        try withConnection { connection in
+        try TestServer.withDatabase { target in
+            let (connection, onlooker) = (try target.connect(), try target.connect())
             try connection.send("select pg_sleep(60)")
+            // A request that comes before the statement has begun stops nothing.
+            let runs = "select state = 'active' and query ~ 'pg_sleep' from pg_stat_activity where pid = $1"
+            while try onlooker.query(runs, [Parameter(connection.backendPID)]).scalar != "t" {}
             try connection.cancel()
             #expect(failure { _ = try connection.nextResult() }?.sqlState == .queryCanceled)
             #expect(try connection.nextResult() == nil)

@@ -1,13 +1,13 @@
 /// ALTER TABLE, subcommand by subcommand: the strongest lock of them all, and the most work.
 extension EffectCollector {
     mutating func alterTable(_ statement: SyntaxTree) {
-        guard let table = QualifiedName(statement.relation) else { return }
+        guard let table = ObjectName(statement.relation) else { return }
         if statement.objtype.text == "OBJECT_INDEX" { return alterIndex(statement, table) }
         if statement.objtype.text == "OBJECT_TYPE" { return }
         for command in statement.cmds.nodes { alter(table, command) }
     }
 
-    private mutating func alterIndex(_ statement: SyntaxTree, _ index: QualifiedName) {
+    private mutating func alterIndex(_ statement: SyntaxTree, _ index: ObjectName) {
         for command in statement.cmds.nodes {
             switch command.subtype.text {
             case "AT_SetRelOptions", "AT_ResetRelOptions", "AT_SetStatistics":
@@ -23,7 +23,7 @@ extension EffectCollector {
         }
     }
 
-    private mutating func alter(_ table: QualifiedName, _ command: SyntaxTree) {
+    private mutating func alter(_ table: ObjectName, _ command: SyntaxTree) {
         let subject = RelationEffect.Subject.relation(table)
         switch command.subtype.text {
         case "AT_AddColumn": addColumn(command.def, to: table)
@@ -62,7 +62,7 @@ extension EffectCollector {
             lock(subject, .shareRowExclusive)
         case "AT_AttachPartition":
             lock(subject, .shareUpdateExclusive)
-            if let partition = QualifiedName(command.def.name) {
+            if let partition = ObjectName(command.def.name) {
                 lock(.relation(partition), .accessExclusive, around.isChecked(partition) ? .none : .scans)
             }
         case "AT_DetachPartition":
@@ -85,7 +85,7 @@ extension EffectCollector {
         }
     }
 
-    private mutating func addColumn(_ column: SyntaxTree, to table: QualifiedName) {
+    private mutating func addColumn(_ column: SyntaxTree, to table: ObjectName) {
         lock(.relation(table), .accessExclusive, columnWork(column))
         for constraint in column.constraints.nodes where constraint.contype.text == "CONSTR_FOREIGN" {
             lock(constraint.pktable, .shareRowExclusive)
@@ -100,7 +100,7 @@ extension EffectCollector {
             return .rewrites
         }
         // The value of a checked domain is looked at row by row.
-        if let name = QualifiedName(type), around.isCheckedDomain(name) { work = .rewrites }
+        if let name = ObjectName(type), around.isCheckedDomain(name) { work = .rewrites }
         for constraint in column.constraints.nodes {
             switch constraint.contype.text {
             case "CONSTR_IDENTITY", "CONSTR_GENERATED": work = .rewrites
@@ -123,7 +123,7 @@ extension EffectCollector {
     private func isVolatile(_ expression: SyntaxTree) -> Bool? {
         var answer: Bool? = false
         for call in expression.all("FuncCall") {
-            guard let name = QualifiedName(call.funcname.words) else { continue }
+            guard let name = ObjectName(call.funcname.words) else { continue }
             switch around.isVolatile(name) {
             case true?: return true
             case nil: answer = nil
@@ -133,7 +133,7 @@ extension EffectCollector {
         return answer
     }
 
-    private mutating func addConstraint(_ constraint: SyntaxTree, to table: QualifiedName) {
+    private mutating func addConstraint(_ constraint: SyntaxTree, to table: ObjectName) {
         let work: RowWork = constraint.skip_validation.isTrue ? .none : .scans
         switch constraint.contype.text {
         case "CONSTR_FOREIGN":

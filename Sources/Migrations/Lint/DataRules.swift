@@ -42,7 +42,7 @@ let dataRules: [LintRule] = [
             let kinds = ["OBJECT_TABLE": "table", "OBJECT_SCHEMA": "schema", "OBJECT_FOREIGN_TABLE": "table"]
             guard let kind = kinds[drop.removeType.text ?? ""] else { return nil }
             let names = drop.objects.nodes.compactMap {
-                QualifiedName($0.words.isEmpty ? [$0.text ?? ""] : $0.words)
+                ObjectName($0.words.isEmpty ? [$0.text ?? ""] : $0.words)
             }
             guard let name = names.first(where: scene.isLive) else { return nil }
             return "\(kind) \(name) and all that is in it are gone"
@@ -123,7 +123,7 @@ let dataRules: [LintRule] = [
 
 private struct Dropped {
     let what: String
-    let name: QualifiedName
+    let name: ObjectName
     let line: Int
 }
 
@@ -143,12 +143,12 @@ private func dropped(_ scene: Scene) -> [Dropped] {
             return part.tree.objects.nodes.compactMap { object in
                 let words =
                     object.text.map { [$0] } ?? object.words + object.objname.words + object.names.words
-                return QualifiedName(words).map { Dropped(what: kind, name: $0, line: part.line) }
+                return ObjectName(words).map { Dropped(what: kind, name: $0, line: part.line) }
             }
         case "AlterTableStmt":
             return part.tree.cmds.nodes.filter { $0.subtype.text == "AT_DropColumn" }.map { change in
-                let table = QualifiedName(part.tree.relation)
-                let column = QualifiedName(table?.name, change.name.text ?? "")
+                let table = ObjectName(part.tree.relation)
+                let column = ObjectName(table?.name, change.name.text ?? "")
                 return Dropped(what: "column", name: column, line: part.line)
             }
         default: return []

@@ -2,40 +2,40 @@
 /// database that lint can know without one.
 struct History: Sendable {
     struct Function: Sendable {
-        let name: QualifiedName
+        let name: ObjectName
         let isVolatile: Bool
         /// Whether its body sends a notification.
         let notifies: Bool
     }
     struct Check: Sendable {
         let name: String?
-        let table: QualifiedName
+        let table: ObjectName
         /// The columns it says are not null.
         let notNull: [String]
         var isValid: Bool
     }
     struct ForeignKey: Sendable {
         let name: String
-        let table: QualifiedName
+        let table: ObjectName
         let columns: [String]
-        let target: QualifiedName
+        let target: ObjectName
     }
 
-    private(set) var indexes: [(name: QualifiedName, table: QualifiedName)] = []
+    private(set) var indexes: [(name: ObjectName, table: ObjectName)] = []
     private(set) var functions: [Function] = []
     private(set) var checks: [Check] = []
     private(set) var foreignKeys: [ForeignKey] = []
-    private(set) var checkedDomains: [QualifiedName] = []
+    private(set) var checkedDomains: [ObjectName] = []
     /// Roles whose new functions are executable by nobody; nil stands for whoever migrates.
     private(set) var silencedRoles: Set<String?> = []
 
     // What belongs to the file under way.
     /// Relations made in it.
-    private(set) var fresh: [QualifiedName] = []
+    private(set) var fresh: [ObjectName] = []
     /// Values added to enum types in it.
     private(set) var newEnumValues: [String] = []
     /// Constraints added without validation in it.
-    private(set) var unvalidated: [(name: String, table: QualifiedName)] = []
+    private(set) var unvalidated: [(name: String, table: ObjectName)] = []
     /// Who creates objects: `set role`.
     private(set) var role: String?
 
@@ -49,26 +49,26 @@ struct History: Sendable {
     mutating func note(_ statement: SyntaxTree) {
         switch statement.kind {
         case "CreateStmt": createTable(statement)
-        case "CreateTableAsStmt": made(QualifiedName(statement.into.rel))
-        case "ViewStmt": if !statement.replace.isTrue { made(QualifiedName(statement.view)) }
-        case "CreateSeqStmt": made(QualifiedName(statement.sequence))
+        case "CreateTableAsStmt": made(ObjectName(statement.into.rel))
+        case "ViewStmt": if !statement.replace.isTrue { made(ObjectName(statement.view)) }
+        case "CreateSeqStmt": made(ObjectName(statement.sequence))
         case "IndexStmt":
-            guard let name = statement.idxname.text, let table = QualifiedName(statement.relation) else {
+            guard let name = statement.idxname.text, let table = ObjectName(statement.relation) else {
                 return
             }
-            let index = QualifiedName(table.schema, name)
+            let index = ObjectName(table.schema, name)
             indexes.append((index, table))
             if fresh.holds(table) { made(index) }
         case "CreateFunctionStmt": createFunction(statement)
         case "CreateDomainStmt":
-            guard let name = QualifiedName(statement.domainname.words),
+            guard let name = ObjectName(statement.domainname.words),
                 statement.constraints.nodes.contains(where: {
                     ["CONSTR_CHECK", "CONSTR_NOTNULL"].contains($0.contype.text)
                 })
             else { return }
             checkedDomains.append(name)
         case "AlterTableStmt":
-            guard let table = QualifiedName(statement.relation) else { return }
+            guard let table = ObjectName(statement.relation) else { return }
             for command in statement.cmds.nodes { alterTable(table, command) }
         case "AlterEnumStmt":
             if !statement.oldVal.exists, let value = statement.newVal.text { newEnumValues.append(value) }
@@ -82,10 +82,10 @@ struct History: Sendable {
         }
     }
 
-    private mutating func made(_ name: QualifiedName?) { if let name { fresh.append(name) } }
+    private mutating func made(_ name: ObjectName?) { if let name { fresh.append(name) } }
 
     private mutating func createTable(_ statement: SyntaxTree) {
-        guard let table = QualifiedName(statement.relation) else { return }
+        guard let table = ObjectName(statement.relation) else { return }
         if !statement.if_not_exists.isTrue { fresh.append(table) }
         for element in statement.tableElts.nodes {
             if element.kind == "Constraint" { note(element, on: table, isNew: true) }
@@ -97,7 +97,7 @@ struct History: Sendable {
 
     /// In a new table there are no rows to look at: NOT VALID means nothing there.
     private mutating func note(
-        _ constraint: SyntaxTree, on table: QualifiedName, column: String? = nil, isNew: Bool = false
+        _ constraint: SyntaxTree, on table: ObjectName, column: String? = nil, isNew: Bool = false
     ) {
         let isUnvalidated = constraint.skip_validation.isTrue && !isNew
         let name = constraint.conname.text
@@ -106,7 +106,7 @@ struct History: Sendable {
             let columns = notNullColumns(constraint.raw_expr)
             checks.append(Check(name: name, table: table, notNull: columns, isValid: !isUnvalidated))
         case "CONSTR_FOREIGN":
-            guard let target = QualifiedName(constraint.pktable) else { return }
+            guard let target = ObjectName(constraint.pktable) else { return }
             let columns = column.map { [$0] } ?? constraint.fk_attrs.words
             let given = ([table.name] + columns + ["fkey"]).joined(separator: "_")
             foreignKeys.append(
@@ -117,7 +117,7 @@ struct History: Sendable {
                 ? ["pkey"] : constraint.contype.text == "CONSTR_UNIQUE" ? ["key"] : ["excl"]
             let columns = suffix == ["pkey"] ? [] : column.map { [$0] } ?? constraint.keys.words
             let given = ([table.name] + columns + suffix).joined(separator: "_")
-            indexes.append((QualifiedName(table.schema, name ?? given), table))
+            indexes.append((ObjectName(table.schema, name ?? given), table))
         default: break
         }
         if isUnvalidated, let name { unvalidated.append((name, table)) }
@@ -132,7 +132,7 @@ struct History: Sendable {
         return expression.arg.fields.words
     }
 
-    private mutating func alterTable(_ table: QualifiedName, _ command: SyntaxTree) {
+    private mutating func alterTable(_ table: ObjectName, _ command: SyntaxTree) {
         switch command.subtype.text {
         case "AT_AddConstraint": note(command.def, on: table)
         case "AT_AddColumn":
@@ -152,7 +152,7 @@ struct History: Sendable {
     }
 
     private mutating func createFunction(_ statement: SyntaxTree) {
-        guard let name = QualifiedName(statement.funcname.words) else { return }
+        guard let name = ObjectName(statement.funcname.words) else { return }
         let volatility =
             statement.options.nodes.last { $0.defname.text == "volatility" }?.arg.text ?? "volatile"
         let body = statement.options.nodes.first { $0.defname.text == "as" }?.arg.words.first ?? ""
@@ -183,38 +183,38 @@ struct History: Sendable {
 }
 
 extension History: Surroundings {
-    func isVolatile(_ function: QualifiedName) -> Bool? {
+    func isVolatile(_ function: ObjectName) -> Bool? {
         if let known = functions.last(where: { $0.name.matches(function) }) { return known.isVolatile }
         if volatileFunctions.contains(function.name) { return true }
         return function.schema == "pg_catalog" || steadyFunctions.contains(function.name) ? false : nil
     }
 
-    func isCheckedDomain(_ type: QualifiedName) -> Bool { checkedDomains.holds(type) }
+    func isCheckedDomain(_ type: ObjectName) -> Bool { checkedDomains.holds(type) }
 
-    func isProvenNotNull(_ column: String, of table: QualifiedName) -> Bool {
+    func isProvenNotNull(_ column: String, of table: ObjectName) -> Bool {
         checks.contains { $0.isValid && $0.table.matches(table) && $0.notNull.contains(column) }
     }
 
-    func work(_ column: String, of table: QualifiedName, as type: SyntaxTree) -> RowWork { .mayRewrite }
+    func work(_ column: String, of table: ObjectName, as type: SyntaxTree) -> RowWork { .mayRewrite }
 
-    func table(of index: QualifiedName) -> QualifiedName? {
+    func table(of index: ObjectName) -> ObjectName? {
         indexes.last { $0.name.matches(index) }?.table
     }
 
-    func target(of constraint: String, on table: QualifiedName) -> QualifiedName? {
+    func target(of constraint: String, on table: ObjectName) -> ObjectName? {
         foreignKeys.last { $0.name == constraint && $0.table.matches(table) }?.target
     }
 
-    func targets(of table: QualifiedName, column: String?) -> [QualifiedName] {
+    func targets(of table: ObjectName, column: String?) -> [ObjectName] {
         let keys = foreignKeys.filter { $0.table.matches(table) }
         return keys.filter { column.map($0.columns.contains) ?? true }.map(\.target)
     }
 
-    func isChecked(_ table: QualifiedName) -> Bool {
+    func isChecked(_ table: ObjectName) -> Bool {
         checks.contains { $0.isValid && $0.table.matches(table) }
     }
 
-    func isFresh(_ relation: QualifiedName) -> Bool { fresh.holds(relation) }
+    func isFresh(_ relation: ObjectName) -> Bool { fresh.holds(relation) }
 }
 
 /// Functions of PostgreSQL and its usual extensions that answer differently each time.

@@ -53,11 +53,11 @@ struct Scene {
     /// What the whole project says, of which a statement alone knows nothing.
     struct Whole {
         /// Tables with row-level security, anywhere in the project.
-        var secured: [QualifiedName] = []
+        var secured: [ObjectName] = []
         /// The statements of `sql/`, with the words in them.
         var places: [Place] = []
         /// Functions that send notifications.
-        var notifiers: [QualifiedName] = []
+        var notifiers: [ObjectName] = []
     }
     struct Place {
         let file: String
@@ -70,11 +70,11 @@ struct Scene {
         let isMigration: Bool
         let isTransactional: Bool
         /// What it comments on: `table`, `access.tenants`.
-        var comments: [(kind: String, name: QualifiedName)] = []
+        var comments: [(kind: String, name: ObjectName)] = []
         /// What it makes, before or after it drops one of the same name.
-        var creates: [QualifiedName] = []
+        var creates: [ObjectName] = []
         /// Functions whose execute it takes from PUBLIC; an empty name stands for all of a schema.
-        var silenced: [QualifiedName] = []
+        var silenced: [ObjectName] = []
     }
 
     let whole: Whole
@@ -95,11 +95,11 @@ struct Scene {
     /// Whether somebody else may be using a relation: it was not made a few lines before, nor is it
     /// temporary.
     func isLive(_ range: SyntaxTree) -> Bool {
-        guard let name = QualifiedName(range) else { return true }
+        guard let name = ObjectName(range) else { return true }
         return isLive(name) && range.relpersistence.text != "t"
     }
 
-    func isLive(_ name: QualifiedName) -> Bool { !history.isFresh(name) }
+    func isLive(_ name: ObjectName) -> Bool { !history.isFresh(name) }
 
     /// What a rule says about each part of a kind.
     func each(_ kind: String, _ judge: (SyntaxTree) -> String?) -> [Remark] {
@@ -109,19 +109,19 @@ struct Scene {
     }
 
     /// What a rule says about each subcommand of ALTER TABLE on a table that is in use.
-    func eachChange(_ subtypes: String..., judge: (SyntaxTree, QualifiedName) -> String?) -> [Remark] {
+    func eachChange(_ subtypes: String..., judge: (SyntaxTree, ObjectName) -> String?) -> [Remark] {
         parts.filter { $0.tree.kind == "AlterTableStmt" && isLive($0.tree.relation) }.flatMap {
             part -> [Remark] in
-            guard let table = QualifiedName(part.tree.relation) else { return [] }
+            guard let table = ObjectName(part.tree.relation) else { return [] }
             return part.tree.cmds.nodes.filter { subtypes.contains($0.subtype.text ?? "") }
                 .compactMap { judge($0, table) }.map { Remark($0, line: part.line) }
         }
     }
 
     /// Every new column, of new and of old tables.
-    func eachColumn(_ judge: (SyntaxTree, QualifiedName) -> String?) -> [Remark] {
+    func eachColumn(_ judge: (SyntaxTree, ObjectName) -> String?) -> [Remark] {
         parts.flatMap { part -> [Remark] in
-            guard let table = QualifiedName(part.tree.relation) else { return [] }
+            guard let table = ObjectName(part.tree.relation) else { return [] }
             let columns: [SyntaxTree]
             switch part.tree.kind {
             case "CreateStmt": columns = part.tree.tableElts.nodes.filter { $0.kind == "ColumnDef" }

@@ -134,8 +134,8 @@ public struct Linter {
             else { continue }
             for object in tree.objects.nodes {
                 if tree.targtype.text == "ACL_TARGET_ALL_IN_SCHEMA" {
-                    file.silenced.append(QualifiedName(object.text, ""))
-                } else if let name = QualifiedName(object.objname.words) {
+                    file.silenced.append(ObjectName(object.text, ""))
+                } else if let name = ObjectName(object.objname.words) {
                     file.silenced.append(name)
                 }
             }
@@ -146,7 +146,7 @@ public struct Linter {
     /// What a rule may want to know of other files.
     private static func survey(_ readings: [Reading]) -> Scene.Whole {
         var whole = Scene.Whole()
-        var bodies: [(name: QualifiedName, words: Set<String>)] = []
+        var bodies: [(name: ObjectName, words: Set<String>)] = []
         for reading in readings {
             for (statement, tree, _) in reading.statements {
                 let words = Scanner.words(in: statement.text)
@@ -155,10 +155,10 @@ public struct Linter {
                         Scene.Place(file: reading.source.path, line: statement.line, words: words))
                 }
                 guard let tree else { continue }
-                if tree.kind == "CreateFunctionStmt", let name = QualifiedName(tree.funcname.words) {
+                if tree.kind == "CreateFunctionStmt", let name = ObjectName(tree.funcname.words) {
                     bodies.append((name, words))
                 }
-                if tree.kind == "AlterTableStmt", let table = QualifiedName(tree.relation),
+                if tree.kind == "AlterTableStmt", let table = ObjectName(tree.relation),
                     tree.cmds.nodes.contains(where: { $0.subtype.text == "AT_EnableRowSecurity" })
                 {
                     whole.secured.append(table)

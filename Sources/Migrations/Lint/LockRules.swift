@@ -3,11 +3,14 @@ let lockRules: [LintRule] = [
     LintRule(
         "M101", "index-blocks-writers",
         reason: "CREATE INDEX holds SHARE on the table while it builds: nobody can write",
-        fix: "create index concurrently, in a migration with `-- transaction: none`; of a partitioned table, on only it"
+        fix:
+            "create index concurrently, in a migration with `-- transaction: none` (partitioned: on only)"
     ) { scene in
         scene.each("IndexStmt") { index in
             // ON ONLY a partitioned table builds nothing yet.
-            guard !index.concurrent.isTrue, index.relation.inh.isTrue, scene.isLive(index.relation) else { return nil }
+            guard !index.concurrent.isTrue, index.relation.inh.isTrue, scene.isLive(index.relation) else {
+                return nil
+            }
             return "writers of \(named(index.relation)) wait until the index is built"
         }
     },
@@ -18,7 +21,7 @@ let lockRules: [LintRule] = [
     ) { scene in
         scene.each("DropStmt") { drop in
             guard drop.removeType.text == "OBJECT_INDEX", !drop.concurrent.isTrue else { return nil }
-            let live = drop.objects.nodes.compactMap { QualifiedName($0.words) }.filter(scene.isLive)
+            let live = drop.objects.nodes.compactMap { ObjectName($0.words) }.filter(scene.isLive)
             guard let index = live.first else { return nil }
             let table = scene.history.table(of: index).map(\.description) ?? "the table of \(index)"
             return "readers and writers of \(table) wait"
@@ -126,7 +129,7 @@ let lockRules: [LintRule] = [
             "add a check that says the bounds to the partition NOT VALID, validate it, attach, drop the check"
     ) { scene in
         scene.eachChange("AT_AttachPartition") { change, _ in
-            guard let partition = QualifiedName(change.def.name), scene.isLive(partition),
+            guard let partition = ObjectName(change.def.name), scene.isLive(partition),
                 !scene.history.isChecked(partition)
             else { return nil }
             return "\(partition) has no validated check of its bounds, so every row is looked at"
@@ -224,7 +227,7 @@ private let renamed: Set = [
 ]
 
 /// `schema.name` of a range variable.
-func named(_ range: SyntaxTree) -> String { QualifiedName(range)?.description ?? "" }
+func named(_ range: SyntaxTree) -> String { ObjectName(range)?.description ?? "" }
 
 /// The words of a statement that is refused within a transaction; nil for all others.
 private func loneWord(_ statement: SyntaxTree) -> String? {

@@ -37,7 +37,7 @@ let rewriteRules: [LintRule] = [
         fix: "add a plain column and fill it in batches; let a trigger or a default see to new rows"
     ) { scene in
         scene.eachChange("AT_AddColumn") { change, table in
-            let type = QualifiedName(change.def.typeName.names.words)
+            let type = ObjectName(change.def.typeName.names.words)
             guard isComputed(change.def) || type.map(scene.history.isCheckedDomain) == true else {
                 return nil
             }

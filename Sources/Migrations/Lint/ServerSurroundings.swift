@@ -15,7 +15,7 @@ struct ServerSurroundings: Surroundings {
         (try? connection.query(sql, parameters).scalar) == "t"
     }
 
-    func isVolatile(_ function: QualifiedName) -> Bool? {
+    func isVolatile(_ function: ObjectName) -> Bool? {
         let known = ask(
             """
             select bool_or(p.provolatile = 'v') as is_volatile
@@ -25,7 +25,7 @@ struct ServerSurroundings: Surroundings {
         return known.map { $0 == "t" } ?? history.isVolatile(function)
     }
 
-    func isCheckedDomain(_ type: QualifiedName) -> Bool {
+    func isCheckedDomain(_ type: ObjectName) -> Bool {
         isTrue(
             """
             select t.typnotnull or exists (select from pg_catalog.pg_constraint as c where c.contypid = t.oid)
@@ -34,7 +34,7 @@ struct ServerSurroundings: Surroundings {
             """, Parameter(quoted(type))) || history.isCheckedDomain(type)
     }
 
-    func isProvenNotNull(_ column: String, of table: QualifiedName) -> Bool {
+    func isProvenNotNull(_ column: String, of table: ObjectName) -> Bool {
         isTrue(
             """
             select exists (
@@ -52,8 +52,8 @@ struct ServerSurroundings: Surroundings {
 
     /// What the server's own casts and length functions spare: a wider varchar or numeric, a finer time, a
     /// cast that changes no byte. Checks on the column are looked at again even then.
-    func work(_ column: String, of table: QualifiedName, as type: SyntaxTree) -> RowWork {
-        guard let name = QualifiedName(type.names.words), type.arrayBounds.nodes.isEmpty else {
+    func work(_ column: String, of table: ObjectName, as type: SyntaxTree) -> RowWork {
+        guard let name = ObjectName(type.names.words), type.arrayBounds.nodes.isEmpty else {
             return .mayRewrite
         }
         let row = ask(
@@ -97,7 +97,7 @@ struct ServerSurroundings: Surroundings {
         }
     }
 
-    func table(of index: QualifiedName) -> QualifiedName? {
+    func table(of index: ObjectName) -> ObjectName? {
         name(
             ask(
                 """
@@ -109,7 +109,7 @@ struct ServerSurroundings: Surroundings {
                 """, Parameter(quoted(index)))) ?? history.table(of: index)
     }
 
-    func target(of constraint: String, on table: QualifiedName) -> QualifiedName? {
+    func target(of constraint: String, on table: ObjectName) -> ObjectName? {
         name(
             ask(
                 """
@@ -122,7 +122,7 @@ struct ServerSurroundings: Surroundings {
             ?? history.target(of: constraint, on: table)
     }
 
-    func targets(of table: QualifiedName, column: String?) -> [QualifiedName] {
+    func targets(of table: ObjectName, column: String?) -> [ObjectName] {
         let found = try? connection.query(
             """
             select n.nspname, c.relname
@@ -137,7 +137,7 @@ struct ServerSurroundings: Surroundings {
         return names.isEmpty ? history.targets(of: table, column: column) : names
     }
 
-    func isChecked(_ table: QualifiedName) -> Bool {
+    func isChecked(_ table: ObjectName) -> Bool {
         isTrue(
             """
             select exists (select from pg_catalog.pg_constraint as c
@@ -145,10 +145,10 @@ struct ServerSurroundings: Surroundings {
             """, Parameter(quoted(table))) || history.isChecked(table)
     }
 
-    func isFresh(_ relation: QualifiedName) -> Bool { history.isFresh(relation) }
+    func isFresh(_ relation: ObjectName) -> Bool { history.isFresh(relation) }
 
     /// How large a relation is; nil when it is not there, or is no table.
-    func size(of relation: QualifiedName) -> RelationSize? {
+    func size(of relation: ObjectName) -> RelationSize? {
         let row = ask(
             """
             select
@@ -164,12 +164,12 @@ struct ServerSurroundings: Surroundings {
         return RelationSize(rows: row["rows"].flatMap { Int($0) }, bytes: bytes)
     }
 
-    private func name(_ row: Row?) -> QualifiedName? {
+    private func name(_ row: Row?) -> ObjectName? {
         guard let row, let table = row[1] else { return nil }
-        return QualifiedName(row[0], table)
+        return ObjectName(row[0], table)
     }
 
-    private func quoted(_ name: QualifiedName) -> String {
+    private func quoted(_ name: ObjectName) -> String {
         let words = [name.schema, name.name].compactMap { $0 }
         return words.map { "\"" + $0.replacing("\"", with: "\"\"") + "\"" }.joined(separator: ".")
     }

@@ -46,11 +46,11 @@ public enum RowWork: Int, Comparable, Sendable {
 /// What a statement does to one relation.
 public struct RelationEffect: Hashable, Sendable {
     public enum Subject: Hashable, Sendable, CustomStringConvertible {
-        case relation(QualifiedName)
+        case relation(ObjectName)
         /// The table an index belongs to, which the statement does not name.
-        case tableOf(index: QualifiedName)
+        case tableOf(index: ObjectName)
         /// Whatever tables have columns of a domain.
-        case usersOf(domain: QualifiedName)
+        case usersOf(domain: ObjectName)
         /// All of a schema or database.
         case all(String)
 
@@ -72,7 +72,7 @@ public struct RelationEffect: Hashable, Sendable {
     /// What the database says of the relation; nil without one, or when it is not there yet.
     public var size: RelationSize?
 
-    var relation: QualifiedName? { if case .relation(let name) = subject { name } else { nil } }
+    var relation: ObjectName? { if case .relation(let name) = subject { name } else { nil } }
 }
 
 /// How large a relation is, its indexes included: as the server estimates.
@@ -84,22 +84,22 @@ public struct RelationSize: Hashable, Sendable {
 /// What a statement depends on and does not say. The files know some of it, the server all.
 protocol Surroundings {
     /// Whether a function may answer differently for each row; nil when it is not known.
-    func isVolatile(_ function: QualifiedName) -> Bool?
+    func isVolatile(_ function: ObjectName) -> Bool?
     /// Whether a type is a domain that checks something.
-    func isCheckedDomain(_ type: QualifiedName) -> Bool
+    func isCheckedDomain(_ type: ObjectName) -> Bool
     /// Whether a validated check proves already that a column has no nulls.
-    func isProvenNotNull(_ column: String, of table: QualifiedName) -> Bool
+    func isProvenNotNull(_ column: String, of table: ObjectName) -> Bool
     /// What happens to the rows when a column gets a type.
-    func work(_ column: String, of table: QualifiedName, as type: SyntaxTree) -> RowWork
-    func table(of index: QualifiedName) -> QualifiedName?
+    func work(_ column: String, of table: ObjectName, as type: SyntaxTree) -> RowWork
+    func table(of index: ObjectName) -> ObjectName?
     /// The table a foreign key refers to; nil when it is none or not known.
-    func target(of constraint: String, on table: QualifiedName) -> QualifiedName?
+    func target(of constraint: String, on table: ObjectName) -> ObjectName?
     /// The tables the foreign keys of a column, or of a whole table, refer to.
-    func targets(of table: QualifiedName, column: String?) -> [QualifiedName]
+    func targets(of table: ObjectName, column: String?) -> [ObjectName]
     /// Whether a validated check speaks for the bounds of a partition to be.
-    func isChecked(_ table: QualifiedName) -> Bool
+    func isChecked(_ table: ObjectName) -> Bool
     /// Whether the file made it, a few lines before.
-    func isFresh(_ relation: QualifiedName) -> Bool
+    func isFresh(_ relation: ObjectName) -> Bool
 }
 
 /// Which relations some statements of one transaction lock, how, and what they do with their rows
@@ -130,7 +130,7 @@ struct EffectCollector {
     }
 
     mutating func lock(_ range: SyntaxTree, _ mode: LockMode, _ work: RowWork = .none) {
-        if let name = QualifiedName(range) { lock(.relation(name), mode, work) }
+        if let name = ObjectName(range) { lock(.relation(name), mode, work) }
     }
 
     private func isSame(_ left: RelationEffect.Subject, _ right: RelationEffect.Subject) -> Bool {
@@ -139,7 +139,7 @@ struct EffectCollector {
     }
 
     /// The table of an index, by name where it is known.
-    mutating func lockTable(of index: QualifiedName, _ mode: LockMode, _ work: RowWork = .none) {
+    mutating func lockTable(of index: ObjectName, _ mode: LockMode, _ work: RowWork = .none) {
         lock(around.table(of: index).map { .relation($0) } ?? .tableOf(index: index), mode, work)
     }
 
@@ -210,7 +210,7 @@ struct EffectCollector {
         let locksRows = !query.all("LockingClause").isEmpty
         let local = Set(query.all("CommonTableExpr").compactMap(\.ctename.text))
         for range in query.all("RangeVar") {
-            guard let name = QualifiedName(range), name.schema != nil || !local.contains(name.name) else {
+            guard let name = ObjectName(range), name.schema != nil || !local.contains(name.name) else {
                 continue
             }
             lock(.relation(name), locksRows ? .rowShare : .accessShare)
@@ -234,10 +234,10 @@ struct EffectCollector {
             let words = object.words
             switch statement.removeType.text {
             case "OBJECT_INDEX":
-                guard let index = QualifiedName(words) else { continue }
+                guard let index = ObjectName(words) else { continue }
                 lockTable(of: index, isGentle ? .shareUpdateExclusive : .accessExclusive)
             case "OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_SEQUENCE", "OBJECT_FOREIGN_TABLE":
-                guard let name = QualifiedName(words) else { continue }
+                guard let name = ObjectName(words) else { continue }
                 let isTable = statement.removeType.text == "OBJECT_TABLE"
                 lock(.relation(name), .accessExclusive, isTable ? .empties : .none)
                 guard isTable else { continue }
@@ -245,7 +245,7 @@ struct EffectCollector {
                     lock(.relation(other), .accessExclusive)
                 }
             case "OBJECT_TRIGGER", "OBJECT_POLICY", "OBJECT_RULE":
-                guard let table = QualifiedName(words.dropLast()) else { continue }
+                guard let table = ObjectName(words.dropLast()) else { continue }
                 lock(.relation(table), .accessExclusive)
             default: break
             }
@@ -257,7 +257,7 @@ struct EffectCollector {
         let mode = isGentle ? LockMode.shareUpdateExclusive : .share
         switch statement["kind"].text {
         case "REINDEX_OBJECT_INDEX":
-            guard let index = QualifiedName(statement.relation) else { return }
+            guard let index = ObjectName(statement.relation) else { return }
             lockTable(of: index, mode, .scans)
         case "REINDEX_OBJECT_TABLE": lock(statement.relation, mode, .scans)
         case "REINDEX_OBJECT_SCHEMA":
@@ -287,17 +287,17 @@ struct EffectCollector {
         let names = statement.object.words
         switch statement.objtype.text {
         case "OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_SEQUENCE", "OBJECT_INDEX":
-            if let name = QualifiedName(names) { lock(.relation(name), .shareUpdateExclusive) }
+            if let name = ObjectName(names) { lock(.relation(name), .shareUpdateExclusive) }
         case "OBJECT_COLUMN":
-            if let name = QualifiedName(names.dropLast()) { lock(.relation(name), .shareUpdateExclusive) }
+            if let name = ObjectName(names.dropLast()) { lock(.relation(name), .shareUpdateExclusive) }
         case "OBJECT_TABCONSTRAINT", "OBJECT_TRIGGER", "OBJECT_POLICY", "OBJECT_RULE":
-            if let name = QualifiedName(names.dropLast()) { lock(.relation(name), .accessShare) }
+            if let name = ObjectName(names.dropLast()) { lock(.relation(name), .accessShare) }
         default: break
         }
     }
 
     private mutating func alterDomain(_ statement: SyntaxTree) {
-        guard let domain = QualifiedName(statement.typeName.words) else { return }
+        guard let domain = ObjectName(statement.typeName.words) else { return }
         switch statement.subtype.text {
         case "C" where !statement.def.skip_validation.isTrue, "O", "V":
             lock(.usersOf(domain: domain), .share, .scans)

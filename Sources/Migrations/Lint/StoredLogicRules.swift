@@ -29,7 +29,7 @@ let storedLogicRules: [LintRule] = [
             + "revoke execute on functions from public"
     ) { scene in
         scene.each("CreateFunctionStmt") { create in
-            guard let name = QualifiedName(create.funcname.words), !scene.history.functionsAreSilenced,
+            guard let name = ObjectName(create.funcname.words), !scene.history.functionsAreSilenced,
                 !scene.file.silenced.contains(where: {
                     $0.matches(name) || $0.name.isEmpty && $0.schema == name.schema
                 })
@@ -67,13 +67,13 @@ let storedLogicRules: [LintRule] = [
         fix: "alter table … enable row level security, beside the table"
     ) { scene in
         let made = scene.each("CreateStmt") { create in
-            guard let table = QualifiedName(create.relation), create.relation.relpersistence.text != "t",
+            guard let table = ObjectName(create.relation), create.relation.relpersistence.text != "t",
                 !create.partbound.exists, !scene.whole.secured.holds(table)
             else { return nil }
             return "a grant on \(table) opens all its rows"
         }
         let copied = scene.each("CreateTableAsStmt") { create in
-            guard create.objtype.text == "OBJECT_TABLE", let table = QualifiedName(create.into.rel),
+            guard create.objtype.text == "OBJECT_TABLE", let table = ObjectName(create.into.rel),
                 create.into.rel.relpersistence.text != "t", !scene.whole.secured.holds(table)
             else { return nil }
             return "a grant on \(table) opens all its rows"
@@ -113,7 +113,7 @@ let storedLogicRules: [LintRule] = [
         fix: "a trigger for each statement, that sends one empty notification"
     ) { scene in
         scene.each("CreateTrigStmt") { trigger in
-            guard trigger.row.isTrue, let function = QualifiedName(trigger.funcname.words),
+            guard trigger.row.isTrue, let function = ObjectName(trigger.funcname.words),
                 scene.whole.notifiers.holds(function)
             else { return nil }
             return "\(function) notifies for every row of \(named(trigger.relation))"
@@ -144,18 +144,18 @@ let lintRules: [LintRule] = [
 ]
 
 /// The name and options of a function that runs as its owner.
-private func definer(_ statement: SyntaxTree) -> (name: QualifiedName, options: [SyntaxTree])? {
+private func definer(_ statement: SyntaxTree) -> (name: ObjectName, options: [SyntaxTree])? {
     let name = statement.kind == "AlterFunctionStmt" ? statement.func.objname.words : statement.funcname.words
     let options = statement.options.nodes + statement.actions.nodes
     guard ["CreateFunctionStmt", "AlterFunctionStmt"].contains(statement.kind),
-        let name = QualifiedName(name),
+        let name = ObjectName(name),
         options.contains(where: { $0.defname.text == "security" && $0.arg.isOn })
     else { return nil }
     return (name, options)
 }
 
 /// The path a function sets for itself; nil when it sets none.
-private func searchPath(_ function: (name: QualifiedName, options: [SyntaxTree])) -> [String]? {
+private func searchPath(_ function: (name: ObjectName, options: [SyntaxTree])) -> [String]? {
     let settings = function.options.filter { $0.defname.text == "set" }.map(\.arg)
     guard let path = settings.last(where: { $0.name.text == "search_path" }),
         path["kind"].text == "VAR_SET_VALUE"
@@ -189,31 +189,31 @@ private func isUncoded(_ raise: SyntaxTree) -> Bool {
 }
 
 /// What a statement creates that should say what it is.
-func created(_ statement: SyntaxTree) -> [(kind: String, name: QualifiedName)] {
+func created(_ statement: SyntaxTree) -> [(kind: String, name: ObjectName)] {
     let relation = statement.relation
-    let object: (String, QualifiedName?)? =
+    let object: (String, ObjectName?)? =
         switch statement.kind {
         case "CreateStmt" where !statement.partbound.exists && relation.relpersistence.text != "t":
-            ("table", QualifiedName(relation))
+            ("table", ObjectName(relation))
         case "CreateTableAsStmt" where statement.into.rel.relpersistence.text != "t":
             (
                 statement.objtype.text == "OBJECT_MATVIEW" ? "materialized view" : "table",
-                QualifiedName(statement.into.rel)
+                ObjectName(statement.into.rel)
             )
         case "ViewStmt" where statement.view.relpersistence.text != "t":
-            ("view", QualifiedName(statement.view))
+            ("view", ObjectName(statement.view))
         case "CreateFunctionStmt":
             (
                 statement.is_procedure.isTrue ? "procedure" : "function",
-                QualifiedName(statement.funcname.words)
+                ObjectName(statement.funcname.words)
             )
-        case "CompositeTypeStmt": ("type", QualifiedName(statement.typevar))
-        case "CreateEnumStmt", "CreateRangeStmt": ("type", QualifiedName(statement.typeName.words))
-        case "CreateDomainStmt": ("domain", QualifiedName(statement.domainname.words))
+        case "CompositeTypeStmt": ("type", ObjectName(statement.typevar))
+        case "CreateEnumStmt", "CreateRangeStmt": ("type", ObjectName(statement.typeName.words))
+        case "CreateDomainStmt": ("domain", ObjectName(statement.domainname.words))
         case "CreateSeqStmt" where statement.sequence.relpersistence.text != "t":
-            ("sequence", QualifiedName(statement.sequence))
+            ("sequence", ObjectName(statement.sequence))
         case "CreateSchemaStmt" where !statement.if_not_exists.isTrue:
-            ("schema", statement.schemaname.text.map { QualifiedName(nil, $0) })
+            ("schema", statement.schemaname.text.map { ObjectName(nil, $0) })
         default: nil
         }
     guard let (kind, name) = object, let name else { return [] }
@@ -222,7 +222,7 @@ func created(_ statement: SyntaxTree) -> [(kind: String, name: QualifiedName)] {
 
 extension SyntaxTree {
     /// What a COMMENT ON speaks of, in the words of `created`.
-    var commented: (kind: String, name: QualifiedName)? {
+    var commented: (kind: String, name: ObjectName)? {
         let kinds = [
             "OBJECT_TABLE": "table", "OBJECT_MATVIEW": "materialized view", "OBJECT_VIEW": "view",
             "OBJECT_FUNCTION": "function", "OBJECT_PROCEDURE": "procedure", "OBJECT_TYPE": "type",
@@ -231,7 +231,7 @@ extension SyntaxTree {
         guard kind == "CommentStmt", let what = kinds[self.objtype.text ?? ""] else { return nil }
         let object = self.object
         let words = object.text.map { [$0] } ?? object.words + object.objname.words + object.names.words
-        return QualifiedName(words).map { (what, $0) }
+        return ObjectName(words).map { (what, $0) }
     }
 
     /// A boolean of a DefElem, in either way the library writes it.

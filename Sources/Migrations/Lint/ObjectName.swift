@@ -1,5 +1,5 @@
 /// The name of a relation, function or type, as far as a statement gives it.
-public struct QualifiedName: Hashable, Sendable, CustomStringConvertible {
+public struct ObjectName: Hashable, Sendable, CustomStringConvertible {
     public let schema: String?
     public let name: String
 
@@ -21,13 +21,13 @@ public struct QualifiedName: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Whether both can be the same thing: one that does not say its schema may be in any.
-    public func matches(_ other: QualifiedName) -> Bool {
+    public func matches(_ other: ObjectName) -> Bool {
         name == other.name && (schema == other.schema || schema == nil || other.schema == nil)
     }
 
     public var description: String { schema.map { $0 + "." + name } ?? name }
 }
 
-extension Sequence where Element == QualifiedName {
-    func holds(_ name: QualifiedName) -> Bool { contains { $0.matches(name) } }
+extension Sequence where Element == ObjectName {
+    func holds(_ name: ObjectName) -> Bool { contains { $0.matches(name) } }
 }
