@@ -17,8 +17,9 @@ struct ChangedFiles {
         var base = reference
         if base.isEmpty {
             let mains = ["main", "origin/main", "master", "origin/master"]
-            let found = try mains.lazy.map { try git(["merge-base", "HEAD", $0]) }.first { $0.status == 0 }
-            base = found?.line ?? "HEAD"
+            let main = try mains.first { try git(["rev-parse", "--verify", "--quiet", $0]).status == 0 }
+            let fork = try main.map { try git(["merge-base", "HEAD", $0]) }
+            base = fork?.status == 0 ? fork?.line ?? "HEAD" : "HEAD"
         }
         let commit = try git(["rev-parse", "--verify", "--quiet", "--short", base + "^{commit}"])
         guard commit.status == 0 else {
@@ -29,8 +30,9 @@ struct ChangedFiles {
         let paths = (tracked.text + untracked.text).split(separator: "\0").map(String.init)
         self.base = commit.line
         changes = try Set(paths).sorted().map { path in
-            let before = try git(["show", "\(commit.line):./\(path)"])
-            return TestChoice.Change(path: path, before: before.status == 0 ? before.text : nil)
+            let version = "\(commit.line):./\(path)"
+            let wasThere = try git(["rev-parse", "--verify", "--quiet", version]).status == 0
+            return TestChoice.Change(path: path, before: wasThere ? try git(["show", version]).text : nil)
         }
     }
 }

@@ -51,7 +51,8 @@ func coverageLines(_ coverage: Coverage) -> [String] {
     let measured = coverage.measured
     let whole = measured.count { $0.ran == $0.all }
     let (ran, all) = (measured.reduce(0) { $0 + $1.ran }, measured.reduce(0) { $0 + $1.all })
-    var result = ["coverage, lowest first; lines are those of the body:"]
+    let isWhole = whole == measured.count && coverage.unknown.isEmpty
+    var result = isWhole ? [] : ["coverage, lowest first; lines are those of the body:"]
     for function in measured where function.ran < function.all {
         let missed = function.steps.filter { $0.count == 0 }.map { "\($0.line)" }
         let lines = missed.count == 1 ? "not line " : "not lines "
