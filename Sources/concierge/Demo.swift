@@ -74,7 +74,8 @@ private struct Demo {
 
         Terminal.say("\nAsk something yourself:")
         Terminal.say(
-            "  \(CommandLine.arguments[0]) ask \"Anything about hiring in the next hour?\" --event \(Demo.event) --tenant \(Demo.tenant) "
+            "  \(CommandLine.arguments[0]) ask \"Anything about hiring in the next hour?\" "
+                + "--event \(Demo.event) --tenant \(Demo.tenant) "
                 + "--as \(Demo.attendee.subject) --at 2027-03-11T10:10-07:00")
     }
 
@@ -96,7 +97,8 @@ private struct Demo {
             try connection.query(
                 """
                 select r.session_title, round(r.score::numeric, 2) as score,
-                    string_agg(format('%s %s', w.key, w.value), ', ' order by w.value::numeric desc, w.key) as why
+                    string_agg(format('%s %s', w.key, w.value), ', '
+                        order by w.value::numeric desc, w.key) as why
                 from event.recommend_sessions(event.event_id($1), (contractor.own_ids())[1], 1) as r
                 cross join lateral jsonb_each_text(r.why) as w
                 group by r.session_title, r.score
@@ -128,7 +130,10 @@ private struct Demo {
                     """, [Parameter(Demo.event)]
                 ).scalar
                 let count = try connection.query(
-                    "select count(*) from contractor.contractor_action_items where title = 'Ask Borealine for a quote'"
+                    """
+                    select count(*) from contractor.contractor_action_items
+                    where title = 'Ask Borealine for a quote'
+                    """
                 ).scalar
                 return "\(state ?? "?"), \(count ?? "?") in all"
             }
@@ -149,7 +154,8 @@ private struct Demo {
             // The same story every time: what an earlier demo left goes with its tenant.
             try connection.query("delete from access.tenants where slug = $1", [Parameter(Demo.tenant)])
             try connection.query("select access.create_tenant($1, 'Hearth & Beam')", [Parameter(Demo.tenant)])
-            try connection.query("select access.create_token_key('demo', tenant => $1)", [Parameter(Demo.tenant)])
+            try connection.query(
+                "select access.create_token_key('demo', tenant => $1)", [Parameter(Demo.tenant)])
             try connection.query(
                 "select access.create_person($1, $2, 'The organizer', '{organizer}')",
                 [Parameter(Demo.tenant), Parameter(Demo.organizer.subject)])

@@ -117,7 +117,10 @@ private func locks(_ effects: [RelationEffect]) -> [String] {
     let lines = strong.map { effect in
         var line = "\(effect.lock.name) on \(effect.subject)"
         if let work = words(effect.work) { line += ", \(work) it" }
-        if let size = effect.size { line += " (\(size.rows.map { "\($0) rows" } ?? "never analyzed"), \(megabytes(size.bytes)))" }
+        if let size = effect.size {
+            let rows = size.rows.map { "\($0) rows" } ?? "never analyzed"
+            line += " (\(rows), \(megabytes(size.bytes)))"
+        }
         return line
     }
     guard !read.isEmpty else { return lines }

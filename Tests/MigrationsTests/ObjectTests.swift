@@ -72,28 +72,39 @@ struct ObjectTests {
     }
 
     private static let shop = [
-        "migrations/0001_base.sql":
-            "create schema shop; create table shop.item (id int, price int); insert into shop.item values (1, 10), (2, 20);",
+        "migrations/0001_base.sql": """
+        create schema shop;
+        create table shop.item (id int, price int);
+        insert into shop.item values (1, 10), (2, 20);
+        """,
         "sql/manifest": "price.sql\nitem_prices.sql\ncheap.sql\ncount_cheap.sql\nother.sql",
-        "sql/price.sql":
-            "create or replace function shop.price(i shop.item) returns int language sql stable return i.price;",
-        "sql/item_prices.sql":
-            "create or replace view shop.item_prices as select i.id, shop.price(i) as price from shop.item as i; grant select on shop.item_prices to pg_monitor;",
+        "sql/price.sql": """
+        create or replace function shop.price(i shop.item) returns int
+        language sql stable return i.price;
+        """,
+        "sql/item_prices.sql": """
+        create or replace view shop.item_prices as select i.id, shop.price(i) as price from shop.item as i;
+        grant select on shop.item_prices to pg_monitor;
+        """,
         "sql/cheap.sql": """
         create or replace view shop.cheap as select * from shop.item_prices where price < 15;
         comment on view shop.cheap is 'Below 15.';
         grant select on shop.cheap to pg_monitor;
         """,
-        "sql/count_cheap.sql":
-            "create or replace function shop.count_cheap() returns bigint language sql as 'select count(*) from shop.cheap';",
+        "sql/count_cheap.sql": """
+        create or replace function shop.count_cheap() returns bigint
+        language sql as 'select count(*) from shop.cheap';
+        """,
         "sql/other.sql": "create or replace function shop.other() returns int language sql return 1;",
     ]
 
     @Test("Only the file that changed is run")
     func onlyTheChanged() throws {
         try scene(ObjectTests.shop) { shop throws in
-            let body =
-                "create or replace function shop.price(i shop.item) returns int language sql stable return i.price * 2;"
+            let body = """
+                create or replace function shop.price(i shop.item) returns int
+                language sql stable return i.price * 2;
+                """
             #expect(try shop.migrate(["sql/price.sql": body]) == ["price.sql"])
             #expect(try shop.scalar("select sum(price) from shop.item_prices") == "60")
             #expect(shop.told == [])
@@ -118,15 +129,22 @@ struct ObjectTests {
                     """)
             let grants = """
                 select string_agg(x, ' ') from (
-                    select relname || relacl::text || coalesce(obj_description(oid, 'pg_class'), '') || coalesce(col_description(oid, 1), '')
-                        || coalesce((select attacl::text from pg_attribute where attrelid = c.oid and attnum = 1), '')
+                    select relname || relacl::text
+                        || coalesce(obj_description(oid, 'pg_class'), '')
+                        || coalesce(col_description(oid, 1), '')
+                        || coalesce((select attacl::text from pg_attribute
+                                     where attrelid = c.oid and attnum = 1), '')
                     from pg_class c where relnamespace = 'shop'::regnamespace and relkind = 'v'
-                    union all select proname || proacl::text from pg_proc where pronamespace = 'shop'::regnamespace and proacl is not null
+                    union all
+                    select proname || proacl::text
+                    from pg_proc where pronamespace = 'shop'::regnamespace and proacl is not null
                     order by 1) as t (x)
                 """
             let before = try shop.scalar(grants)
-            let body =
-                "create or replace function shop.price(i shop.item) returns numeric language sql stable return i.price / 4.0;"
+            let body = """
+                create or replace function shop.price(i shop.item) returns numeric
+                language sql stable return i.price / 4.0;
+                """
             #expect(
                 try shop.migrate(["sql/price.sql": body]) == [
                     "price.sql", "item_prices.sql", "cheap.sql", "count_cheap.sql",
@@ -145,8 +163,10 @@ struct ObjectTests {
     @Test("A view that loses a column is made again with what stands on it, and its function is checked anew")
     func changedColumns() throws {
         try scene(ObjectTests.shop) { shop throws in
-            let view =
-                "create or replace view shop.item_prices as select shop.price(i) as price from shop.item as i; grant select on shop.item_prices to pg_monitor;"
+            let view = """
+                create or replace view shop.item_prices as select shop.price(i) as price from shop.item as i;
+                grant select on shop.item_prices to pg_monitor;
+                """
             #expect(
                 try shop.migrate(["sql/item_prices.sql": view]) == [
                     "item_prices.sql", "cheap.sql", "count_cheap.sql",
@@ -154,12 +174,17 @@ struct ObjectTests {
             #expect(try shop.scalar("select shop.count_cheap()") == "1")
             #expect(try shop.isClean())
             // Nothing stands on cheap but text: its function is told of by the server when it no longer fits.
-            let cheap =
-                "create or replace view shop.cheap as select 1 as one; comment on view shop.cheap is 'One.'; grant select on shop.cheap to pg_monitor;"
+            let cheap = """
+                create or replace view shop.cheap as select 1 as one;
+                comment on view shop.cheap is 'One.';
+                grant select on shop.cheap to pg_monitor;
+                """
             try shop.project.write(
                 "sql/count_cheap.sql",
-                "create or replace function shop.count_cheap() returns bigint language sql as 'select max(price) from shop.cheap';"
-            )
+                """
+                create or replace function shop.count_cheap() returns bigint
+                language sql as 'select max(price) from shop.cheap';
+                """)
             try shop.migrate()
             #expect {
                 try shop.migrate(["sql/cheap.sql": cheap])
@@ -183,8 +208,10 @@ struct ObjectTests {
             try shop.migrate(["sql/other.sql": both])
             #expect(shop.told == [])
             #expect(try shop.scalar("select shop.other(5) + shop.other('x'::text)") == "7")
-            let caller =
-                "create or replace function shop.count_cheap() returns bigint language sql as 'select shop.other(1)';"
+            let caller = """
+                create or replace function shop.count_cheap() returns bigint
+                language sql as 'select shop.other(1)';
+                """
             try shop.migrate(["sql/count_cheap.sql": caller])
             #expect {
                 try shop.migrate([
@@ -233,8 +260,10 @@ struct ObjectTests {
                     create view public.report as select * from shop.cheap;
                     create table public.mine (a int default shop.other());
                     """)
-            let view =
-                "create or replace view shop.item_prices as select shop.price(i) as price from shop.item as i;"
+            let view = """
+                create or replace view shop.item_prices as
+                select shop.price(i) as price from shop.item as i;
+                """
             let used = try shop.refusal(["sql/item_prices.sql": view])
             #expect(
                 used?.message
@@ -254,10 +283,15 @@ struct ObjectTests {
     @Test("What was dropped by a migration or by hand is made again")
     func missing() throws {
         try scene(ObjectTests.shop) { shop throws in
-            let drop =
-                "drop view if exists shop.item_prices cascade; drop function if exists shop.price; alter table shop.item alter column price type bigint;"
-            let body =
-                "create or replace function shop.price(i shop.item) returns bigint language sql stable return i.price;"
+            let drop = """
+                drop view if exists shop.item_prices cascade;
+                drop function if exists shop.price;
+                alter table shop.item alter column price type bigint;
+                """
+            let body = """
+                create or replace function shop.price(i shop.item) returns bigint
+                language sql stable return i.price;
+                """
             #expect(
                 try shop.migrate([
                     "migrations/0002_wide.sql": drop,
@@ -276,8 +310,10 @@ struct ObjectTests {
         let files = [
             "migrations/0001_base.sql": "create table t (a int); create table u (a int);",
             "sql/manifest": "touch.sql\nrules.sql",
-            "sql/touch.sql":
-                "create or replace function touch() returns trigger language plpgsql as $$ begin return new; end $$;",
+            "sql/touch.sql": """
+            create or replace function touch() returns trigger
+            language plpgsql as $$ begin return new; end $$;
+            """,
             "sql/rules.sql": """
             create policy "own rows" on t using (a = 1);
             create policy "own rows" on u using (a = 1);
@@ -305,8 +341,10 @@ struct ObjectTests {
         "migrations/0001_base.sql":
             "create table item (id int, name text); insert into item values (1, 'a'), (2, 'b');",
         "sql/manifest": "label.sql\nlabels.sql\nlabel_count.sql\nunrelated.sql",
-        "sql/label.sql":
-            "create or replace function label(name text) returns text language plpgsql immutable as $$ begin return upper(name); end $$;",
+        "sql/label.sql": """
+        create or replace function label(name text) returns text
+        language plpgsql immutable as $$ begin return upper(name); end $$;
+        """,
         "sql/labels.sql": """
         create materialized view labels as select id, label(name) as label from item;
         create unique index labels_key on labels (id);
@@ -356,8 +394,10 @@ struct ObjectTests {
             )
             #expect(
                 try scene.scalar(
-                    "select string_agg(indexrelid::regclass::text, ',') from pg_index where indrelid = 'labels'::regclass"
-                ) == "labels_key")
+                    """
+                    select string_agg(indexrelid::regclass::text, ',')
+                    from pg_index where indrelid = 'labels'::regclass
+                    """) == "labels_key")
             try scene.connection.execute(script: "revoke select on labels from pg_read_all_stats")
             #expect(try scene.isClean())
         }
@@ -375,9 +415,11 @@ struct ObjectTests {
                 "sql/label.sql", (ObjectTests.catalogue["sql/label.sql"] ?? "") + "\nselect 1;")
             // A second session that waits half as long as the build takes, in the middle of it.
             try reader.send(
-                script:
-                    "select pg_sleep(0.3); set lock_timeout = '100ms'; select string_agg(label, '') from labels;"
-            )
+                script: """
+                    select pg_sleep(0.3);
+                    set lock_timeout = '100ms';
+                    select string_agg(label, '') from labels;
+                    """)
             try scene.migrate()
             while let rows = try reader.nextResult() { answers.append(rows.scalar ?? "") }
             #expect(answers.last == "AB")
@@ -451,10 +493,14 @@ struct ObjectTests {
         try scene(files) { scene throws in
             let problem = try scene.refusal([
                 "sql/manifest": "a.sql\nb.sql",
-                "sql/a.sql":
-                    "drop function if exists b(); create or replace function a() returns int language sql return 2;",
-                "sql/b.sql":
-                    "drop function if exists a(); create or replace function b() returns int language sql return 1;",
+                "sql/a.sql": """
+                drop function if exists b();
+                create or replace function a() returns int language sql return 2;
+                """,
+                "sql/b.sql": """
+                drop function if exists a();
+                create or replace function b() returns int language sql return 1;
+                """,
             ])
             #expect(problem?.message == "what it makes is dropped again by another file")
             #expect(try scene.scalar("select a()") == "1")

@@ -91,7 +91,9 @@ final class Execution {
             }
             let progress = try observer.query(
                 """
-                select phase || case when blocks_total > 0 then ' ' || 100 * blocks_done / blocks_total || ' %' else '' end
+                select phase
+                    || case when blocks_total > 0 then ' ' || 100 * blocks_done / blocks_total || ' %'
+                            else '' end
                 from pg_catalog.pg_stat_progress_create_index where pid = $1
                 """, [Parameter(Int(connection.backendPID))]
             ).scalar

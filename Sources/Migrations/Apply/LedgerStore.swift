@@ -88,8 +88,10 @@ enum LedgerStore {
     /// The steps of a migration that was begun and not finished, by the statement's number from 1.
     static func steps(_ migration: Migration, _ connection: Connection) throws -> [Int: Step] {
         let rows = try connection.query(
-            "select statement_number, statement, done_at is not null as is_done from migration.step where number = $1",
-            [Parameter(migration.number)])
+            """
+            select statement_number, statement, done_at is not null as is_done
+            from migration.step where number = $1
+            """, [Parameter(migration.number)])
         return Dictionary(
             try rows.map {
                 (
@@ -124,7 +126,8 @@ enum LedgerStore {
             """
             with gone as (delete from migration.step where number = $1 returning begun_at)
             insert into migration.applied (number, name, checksum, duration)
-            select $1, $2, $3, pg_catalog.clock_timestamp() - coalesce(min(g.begun_at), pg_catalog.now()) from gone as g
+            select $1, $2, $3, pg_catalog.clock_timestamp() - coalesce(min(g.begun_at), pg_catalog.now())
+            from gone as g
             """,
             [Parameter(migration.number), Parameter(migration.name), Parameter(migration.source.checksum)])
     }
@@ -223,7 +226,8 @@ enum LedgerStore {
         create index made_by_path on migration.made (path);
         revoke all on migration.made from public;
         comment on table migration.made is
-            'What each file of sql/ made: dropped when no file makes it any more, made again when it is missing.';
+            'What each file of sql/ made: dropped when no file makes it any more, '
+            'made again when it is missing.';
         comment on column migration.made.kind is 'As pg_identify_object says; or cron job.';
         comment on column migration.made.identity is 'As pg_identify_object says; of a cron job its name.';
         comment on column migration.made.definition is
@@ -245,7 +249,8 @@ enum LedgerStore {
         );
         revoke all on migration.step from public;
         comment on table migration.step is
-            'The statements so far of a migration that is under way, or was interrupted, and is not one transaction.';
+            'The statements so far of a migration that is under way, or was interrupted, '
+            'and is not one transaction.';
         comment on column migration.step.statement is 'Without comments and white space.';
         comment on column migration.step.done_at is 'Null: it was about to run, and may have.';
         commit;

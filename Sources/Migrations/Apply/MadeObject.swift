@@ -68,8 +68,10 @@ enum MadeObjects {
                 from fresh as f, pg_catalog.pg_identify_object(f.catalogue, f.oid, 0) as i
                 where exists (
                     select from unnest(f.xmins) as x
+                    cross join lateral (
+                        select f.base + (x::text::bigint - f.base & 4294967295) as full_id) as w
                     -- Rows of others are visible only when they are committed.
-                    where pg_catalog.pg_xact_status((f.base + (x::text::bigint - f.base & 4294967295))::text::xid8) = 'in progress')
+                    where pg_catalog.pg_xact_status(w.full_id::text::xid8) = 'in progress')
                 """, [Parameter(Array(known))]
             ).map { Found(object: try object($0), version: try $0.value("version")) }
         }
@@ -83,25 +85,29 @@ enum MadeObjects {
                 """
                 \(listing), granted as (
                     select o.catalogue, o.oid, format(E'grant %s on %s \\x01 to %s%s', a.privilege_type,
-                        o.grant_word, case a.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end,
+                        o.grant_word, \(grantee),
                         case when a.is_grantable then ' with grant option' else '' end) as statement
                     from named as o, aclexplode(o.acl) as a
                     where a.grantee <> o.owner
                     union all
-                    select o.catalogue, o.oid, format(E'grant %s (%I) on \\x01 to %s%s', a.privilege_type, t.attname,
-                        case a.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end,
+                    select o.catalogue, o.oid, format(E'grant %s (%I) on \\x01 to %s%s',
+                        a.privilege_type, t.attname, \(grantee),
                         case when a.is_grantable then ' with grant option' else '' end)
                     from named as o
-                    join pg_attribute as t on t.attrelid = o.oid and t.attnum > 0 and not t.attisdropped, aclexplode(t.attacl) as a
+                    join pg_attribute as t on t.attrelid = o.oid and t.attnum > 0 and not t.attisdropped
+                    cross join aclexplode(t.attacl) as a
                     where o.catalogue = 'pg_class'::regclass
                     union all
                     select o.catalogue, o.oid, format(E'comment on %s \\x01 is %L', o.kind, d.description)
                     from named as o
-                    join pg_description as d on d.classoid = o.catalogue and d.objoid = o.oid and d.objsubid = 0
+                    join pg_description as d
+                        on d.classoid = o.catalogue and d.objoid = o.oid and d.objsubid = 0
                     union all
-                    select o.catalogue, o.oid, format(E'comment on column \\x01.%I is %L', t.attname, d.description)
+                    select o.catalogue, o.oid,
+                        format(E'comment on column \\x01.%I is %L', t.attname, d.description)
                     from named as o
-                    join pg_description as d on d.classoid = o.catalogue and d.objoid = o.oid and d.objsubid > 0
+                    join pg_description as d
+                        on d.classoid = o.catalogue and d.objoid = o.oid and d.objsubid > 0
                     join pg_attribute as t on t.attrelid = o.oid and t.attnum = d.objsubid
                     where o.catalogue = 'pg_class'::regclass
                 )
@@ -130,14 +136,18 @@ enum MadeObjects {
             try connection.query(
                 """
                 \(listing)
-                select distinct format('revoke all on %s %s from %s', o.grant_word, o.identity,
-                    case a.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end) as statement
+                select distinct
+                    format('revoke all on %s %s from %s', o.grant_word, o.identity, \(grantee)) as statement
                 from named as o, aclexplode(coalesce(o.acl, o.default_acl)) as a
                 where o.kind = $1 and o.identity = $2 and a.grantee <> o.owner
                 """, [Parameter(object.kind), Parameter(object.identity)]
             ).map { try $0.value("statement") }
         }
     }
+
+    /// Whom entry `a` of an access list is for, as a grant says it.
+    private static let grantee =
+        "case a.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end"
 
     private static func object(_ row: Row) throws -> MadeObject {
         MadeObject(kind: try row.value("kind"), identity: try row.value("identity"))
@@ -146,8 +156,8 @@ enum MadeObjects {
     /// `candidate`: every such object, with the rows that a change of it writes.
     private static let candidates = """
         with candidate as (
-            select 'pg_catalog.pg_proc'::regclass as catalogue, p.oid, p.pronamespace as namespace, p.proowner as owner,
-                p.proacl as acl, acldefault('f', p.proowner) as default_acl, 'routine' as grant_word,
+            select 'pg_catalog.pg_proc'::regclass as catalogue, p.oid, p.pronamespace as namespace,
+                p.proowner as owner, p.proacl as acl, acldefault('f', p.proowner) as default_acl, 'routine' as grant_word,
                 array[p.ctid] as rows, array[p.xmin] as xmins
             from pg_catalog.pg_proc as p
             union all
@@ -163,14 +173,17 @@ enum MadeObjects {
             left join pg_catalog.pg_class as c on c.oid = t.typrelid
             where t.typtype in ('d', 'e', 'r') or c.relkind = 'c'
             union all
-            select 'pg_catalog.pg_trigger'::regclass, t.oid, c.relnamespace, c.relowner, null, null, null, array[t.ctid], array[t.xmin]
+            select 'pg_catalog.pg_trigger'::regclass, t.oid, c.relnamespace, c.relowner,
+                null, null, null, array[t.ctid], array[t.xmin]
             from pg_catalog.pg_trigger as t join pg_catalog.pg_class as c on c.oid = t.tgrelid
             where not t.tgisinternal and t.tgparentid = 0
             union all
-            select 'pg_catalog.pg_policy'::regclass, p.oid, c.relnamespace, c.relowner, null, null, null, array[p.ctid], array[p.xmin]
+            select 'pg_catalog.pg_policy'::regclass, p.oid, c.relnamespace, c.relowner,
+                null, null, null, array[p.ctid], array[p.xmin]
             from pg_catalog.pg_policy as p join pg_catalog.pg_class as c on c.oid = p.polrelid
             union all
-            select 'pg_catalog.pg_rewrite'::regclass, r.oid, c.relnamespace, c.relowner, null, null, null, array[r.ctid], array[r.xmin]
+            select 'pg_catalog.pg_rewrite'::regclass, r.oid, c.relnamespace, c.relowner,
+                null, null, null, array[r.ctid], array[r.xmin]
             from pg_catalog.pg_rewrite as r join pg_catalog.pg_class as c on c.oid = r.ev_class
             where r.rulename <> '_RETURN'
         ), ours as (
@@ -195,9 +208,11 @@ enum MadeObjects {
     /// after 2^32, so they are compared by their distance.
     private static let recent = """
         \(candidates), recent as materialized (
-            select o.catalogue, o.oid, o.xmins, t.base, concat_ws(' ', o.catalogue::oid, o.oid, o.rows) as version
+            select o.catalogue, o.oid, o.xmins, t.base,
+                concat_ws(' ', o.catalogue::oid, o.oid, o.rows) as version
             from ours as o, (select pg_catalog.pg_current_xact_id()::text::bigint as base) as t
-            where exists (select from unnest(o.xmins) as x where x::text::bigint - t.base & 4294967295 < 2147483648)
+            where exists (
+                select from unnest(o.xmins) as x where x::text::bigint - t.base & 4294967295 < 2147483648)
         )
         """
 }

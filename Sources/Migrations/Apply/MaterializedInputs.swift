@@ -25,7 +25,8 @@ enum MaterializedInputs {
                         union all
                         select d.refclassid::regclass, d.refobjid
                         from pg_depend as d
-                        where i.catalogue = 'pg_proc'::regclass and d.classid = 'pg_proc'::regclass and d.objid = i.oid
+                        where i.catalogue = 'pg_proc'::regclass
+                            and d.classid = 'pg_proc'::regclass and d.objid = i.oid
                             and d.refclassid in ('pg_class'::regclass, 'pg_proc'::regclass)
                         union all
                         select named.catalogue, named.oid
@@ -36,7 +37,8 @@ enum MaterializedInputs {
                             from pg_proc as f join ours as n on n.oid = f.pronamespace
                             union all
                             select 'pg_class'::regclass, c.oid, c.relname
-                            from pg_class as c join ours as n on n.oid = c.relnamespace where c.relkind in ('v', 'm')
+                            from pg_class as c join ours as n on n.oid = c.relnamespace
+                            where c.relkind in ('v', 'm')
                         ) as named
                         where i.catalogue = 'pg_proc'::regclass and p.oid = i.oid and p.prosqlbody is null
                             and p.pronamespace in (select oid from ours)
@@ -44,13 +46,16 @@ enum MaterializedInputs {
                     ) as u
                 )
                 select o.identity,
-                    encode(sha256(convert_to(coalesce(string_agg(d.definition, E'\\n' order by d.definition), ''), 'UTF8')), 'hex') as inputs
+                    encode(sha256(convert_to(
+                        coalesce(string_agg(d.definition, E'\\n' order by d.definition), ''),
+                        'UTF8')), 'hex') as inputs
                 from input as i
                 join pg_identify_object('pg_class'::regclass, i.root, 0) as o on true
                 left join lateral (
                     select pg_get_viewdef(c.oid) as definition
                     from pg_class as c
-                    where i.catalogue = 'pg_class'::regclass and c.oid = i.oid and c.oid <> i.root and c.relkind in ('v', 'm')
+                    where i.catalogue = 'pg_class'::regclass and c.oid = i.oid and c.oid <> i.root
+                        and c.relkind in ('v', 'm')
                     union all
                     select pg_get_functiondef(p.oid)
                     from pg_proc as p

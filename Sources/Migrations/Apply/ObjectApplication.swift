@@ -314,7 +314,8 @@ final class ObjectApplication {
         try connection.query(
             """
             select i.identity
-            from pg_catalog.pg_class as c, pg_catalog.pg_identify_object('pg_catalog.pg_class'::regclass, c.oid, 0) as i
+            from pg_catalog.pg_class as c
+            cross join pg_catalog.pg_identify_object('pg_catalog.pg_class'::regclass, c.oid, 0) as i
             where c.oid = pg_catalog.to_regclass($1) and c.relkind = 'm'
             """, [Parameter(view.name)]
         ).scalar.map { MadeObject(kind: "materialized view", identity: $0) }

@@ -30,7 +30,10 @@ extension Runner {
             try connection.transaction {
                 for edit in edits {
                     let changed = try connection.query(
-                        "update migration.applied set name = $2, checksum = $3 where number = $1 and checksum = $4",
+                        """
+                        update migration.applied set name = $2, checksum = $3
+                        where number = $1 and checksum = $4
+                        """,
                         [
                             Parameter(edit.migration.number), Parameter(edit.migration.name),
                             Parameter(edit.migration.source.checksum), Parameter(edit.applied.checksum),
@@ -62,9 +65,8 @@ extension Runner {
                 throw Refusal(
                     Problem(
                         file: "database \(connection.database)", "migrations have been applied here",
-                        hint:
-                            "A baseline is for a database that came from elsewhere; concierge migrate status shows this one's."
-                    ))
+                        hint: "A baseline is for a database that came from elsewhere; "
+                            + "concierge migrate status shows this one's."))
             }
             try connection.transaction {
                 for migration in known { try LedgerStore.record(migration, connection) }

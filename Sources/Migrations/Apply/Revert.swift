@@ -72,11 +72,13 @@ private struct StoredData {
         let rows = try connection.underCatalogPath {
             try connection.query(
                 """
-                select c.oid, c.oid::regclass::text as name, c.relfilenode::text as file, a.attnum, quote_ident(a.attname) as column
+                select c.oid, c.oid::regclass::text as name, c.relfilenode::text as file,
+                    a.attnum, quote_ident(a.attname) as column
                 from pg_class as c
                 join pg_namespace as n on n.oid = c.relnamespace
                 left join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-                where c.relkind in ('r', 'p') and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'migration')
+                where c.relkind in ('r', 'p')
+                    and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'migration')
                 """)
         }
         var tables: [Int: Table] = [:]

@@ -152,8 +152,8 @@ struct ServerSurroundings: Surroundings {
         let row = ask(
             """
             select
-                case when bool_and(c.reltuples >= 0 or c.relkind = 'p') then sum(greatest(c.reltuples, 0))::bigint
-                end as rows,
+                case when bool_and(c.reltuples >= 0 or c.relkind = 'p')
+                     then sum(greatest(c.reltuples, 0))::bigint end as rows,
                 sum(pg_catalog.pg_total_relation_size(c.oid))::bigint as bytes
             from pg_catalog.pg_class as c
             where c.relkind in ('r', 'p', 'm') and c.oid in (

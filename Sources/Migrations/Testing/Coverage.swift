@@ -173,7 +173,8 @@ public struct Coverage: Sendable {
         """
 
     private static let steps = """
-        select s.stmtid, s.lineno, s.stmtname from public.plpgsql_profiler_function_statements_tb($1::oid::regprocedure) s
+        select s.stmtid, s.lineno, s.stmtname
+        from public.plpgsql_profiler_function_statements_tb($1::oid::regprocedure) s
         order by s.stmtid
         """
 }

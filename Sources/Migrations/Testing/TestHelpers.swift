@@ -61,19 +61,22 @@ enum TestHelpers {
     private static let usesIndex = (
         "uses_index",
         """
-        create function test.uses_index(query text, index_name text, description text default null) returns text
-        language plpgsql as $test$
+        create function test.uses_index(query text, index_name text, description text default null)
+        returns text language plpgsql as $test$
         declare
             v_used  text[] := array(select distinct p.index_name from test.plan(query) as p
                 where p.index_name is not null order by 1);
-            v_nodes text   := (select pg_catalog.string_agg(pg_catalog.concat_ws(' on ', p.node, p.relation), ', ')
+            v_nodes text   := (
+                select pg_catalog.string_agg(pg_catalog.concat_ws(' on ', p.node, p.relation), ', ')
                 from test.plan(query) as p);
         begin
             return public.ok(uses_index.index_name = any (v_used),
                     coalesce(description, 'The plan uses the index ' || uses_index.index_name))
                 || case when uses_index.index_name = any (v_used) then '' else
-                    E'\\n' || public.diag('    uses: ' || coalesce(nullif(pg_catalog.array_to_string(v_used, ', '), ''), 'no index')
-                        || E'\\n    want: ' || uses_index.index_name || E'\\n    plan: ' || v_nodes) end;
+                    E'\\n' || public.diag('    uses: '
+                        || coalesce(nullif(pg_catalog.array_to_string(v_used, ', '), ''), 'no index')
+                        || E'\\n    want: ' || uses_index.index_name
+                        || E'\\n    plan: ' || v_nodes) end;
         end
         $test$;
         comment on function test.uses_index(text, text, text) is
@@ -84,15 +87,17 @@ enum TestHelpers {
     private static let avoidsScan = (
         "avoids_scan",
         """
-        create function test.avoids_scan(query text, relation regclass, description text default null) returns text
-        language plpgsql as $test$
+        create function test.avoids_scan(query text, relation regclass, description text default null)
+        returns text language plpgsql as $test$
         declare
             v_scans boolean := exists (select from test.plan(query) as p
                 where p.relation = avoids_scan.relation and p.node ~ 'Seq Scan');
-            v_nodes text    := (select pg_catalog.string_agg(pg_catalog.concat_ws(' on ', p.node, p.relation), ', ')
+            v_nodes text    := (
+                select pg_catalog.string_agg(pg_catalog.concat_ws(' on ', p.node, p.relation), ', ')
                 from test.plan(query) as p);
         begin
-            return public.ok(not v_scans, coalesce(description, 'Nothing scans ' || relation || ' from end to end'))
+            return public.ok(not v_scans,
+                    coalesce(description, 'Nothing scans ' || relation || ' from end to end'))
                 || case when v_scans then E'\\n' || public.diag('    plan: ' || v_nodes) else '' end;
         end
         $test$;
@@ -106,11 +111,13 @@ enum TestHelpers {
     private static let locks = (
         "locks",
         """
-        create function test.locks(statement text, relation regclass, mode text, description text default null)
+        create function test.locks(
+            statement text, relation regclass, mode text, description text default null
+        )
         returns text language plpgsql as $test$
         declare
-            v_modes  text[] := array['none', 'access share', 'row share', 'row exclusive', 'share update exclusive',
-                'share', 'share row exclusive', 'exclusive', 'access exclusive'];
+            v_modes  text[] := array['none', 'access share', 'row share', 'row exclusive',
+                'share update exclusive', 'share', 'share row exclusive', 'exclusive', 'access exclusive'];
             v_before text := 'none';
             v_after  text := 'none';
             v_same   boolean;
@@ -129,17 +136,22 @@ enum TestHelpers {
             end;
             -- A lock that was stronger before hides this one.
             v_same := v_after = pg_catalog.lower(mode) and (v_before = 'none' or v_before <> v_after);
-            return public.ok(v_same, coalesce(description, pg_catalog.format('%s is locked in mode %s', relation, mode)))
+            return public.ok(v_same,
+                    coalesce(description, pg_catalog.format('%s is locked in mode %s', relation, mode)))
                 || case when v_same then '' else
-                    E'\\n' || public.diag('    have: ' || v_after || E'\\n    want: ' || pg_catalog.lower(mode)
+                    E'\\n' || public.diag('    have: ' || v_after
+                        || E'\\n    want: ' || pg_catalog.lower(mode)
                         || case when v_before = 'none' then '' else
-                            E'\\n    The transaction held ' || v_before || ' before: ask in a new one.' end) end;
+                            E'\\n    The transaction held ' || v_before
+                            || ' before: ask in a new one.' end) end;
         end
         $test$;
         comment on function test.locks(text, regclass, text, text) is
-            'Asserts the strongest lock that a statement takes on a relation; "none" for none. Undoes the statement.';
+            'Asserts the strongest lock that a statement takes on a relation; "none" for none. '
+            'Undoes the statement.';
 
-        create function test.strongest_lock(relation regclass, modes text[]) returns text language sql as $test$
+        create function test.strongest_lock(relation regclass, modes text[])
+        returns text language sql as $test$
             select coalesce(
                 (select m.mode
                  from pg_catalog.pg_locks as l
