@@ -133,21 +133,29 @@ struct SafetyTests {
         }
     }
 
-    @Test("A build that waits for an old snapshot holds no transaction, and others go on")
+    @Test("A build that waits for an old snapshot says so, holds no transaction, and others go on")
     func buildWaits() throws {
         let files = ["migrations/0001_i.sql": "-- transaction: none\ncreate index concurrently i on t (a)"]
         try withDatabase(files) { project, target, stranger in
             try stranger.execute(script: "create table t (a int)")
             try stranger.execute(script: "begin isolation level repeatable read; select 1")
             var blocked = 0
+            var phases: [String] = []
             let writer = try target.connect()
             try runner(project, target) { progress in
-                guard case .blocked = progress else { return }
-                blocked += 1
-                _ = try? writer.execute(script: "set lock_timeout = '1s'; insert into t values (1)")
-                _ = try? stranger.execute(script: "commit")
+                switch progress {
+                case .blocked:
+                    blocked += 1
+                    _ = try? writer.execute(script: "set lock_timeout = '1s'; insert into t values (1)")
+                case .building(_, let phase):
+                    phases.append(phase)
+                    _ = try? stranger.execute(script: "commit")
+                default:
+                    break
+                }
             }.apply()
             #expect(blocked == 1)
+            #expect(phases.first == "waiting for old snapshots")
             #expect(try writer.query("select count(*) from t").scalar == "1")
         }
     }
