@@ -19,7 +19,7 @@ test: setup build       ## every test there is; the last line is the sum
 	@$(concierge) dev up
 	@.ci/test
 
-faults: setup build     ## a migrator killed after every statement of ours; `make test` has a sample (fifteen minutes)
+faults: setup build     ## a migrator killed after every statement of ours; `make test` has a sample (half an hour)
 	@$(concierge) dev up
 	@CONCIERGE_FAULTS=all swift test --filter CrashTests
 
