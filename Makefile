@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test faults bench build setup lint clean need-swift
+.PHONY: help demo test faults fuzz sanitize bench build setup lint clean need-swift
 
 concierge := .build/release/concierge
 
@@ -19,9 +19,18 @@ test: setup build       ## every test there is; the last line is the sum
 	@$(concierge) dev up
 	@.ci/test
 
-faults: setup build     ## a migrator killed after every statement of ours; `make test` has a sample (half an hour)
+faults: setup build     ## whatever can happen to daemons, servers and migrators; `make test` has a sample (an hour)
 	@$(concierge) dev up
-	@CONCIERGE_FAULTS=all swift test --filter CrashTests
+	@CONCIERGE_FAULTS=all swift test --no-parallel --filter 'CrashTests|FaultTests'
+
+fuzz: setup build       ## every parser, five minutes each or FUZZ_SECONDS: Tests/fuzz/README.md (an hour)
+	@$(concierge) dev up
+	@$(concierge) migrate
+	@DATABASE_URL=$$($(concierge) dev url) Tests/fuzz/run
+
+sanitize: setup build   ## the Swift tests under AddressSanitizer and under ThreadSanitizer
+	@$(concierge) dev up
+	@Tests/sanitize/run
 
 bench: setup build      ## every figure we claim, beside a peer's
 	@$(concierge) dev up

@@ -7,13 +7,14 @@ from contextlib import nullcontext
 import context
 import daemon
 import freshness
+import jobs
 import lint
 import migrate
 import writers
 from stage import Report, Stage, machine
 
 FIGURES = {"context": context, "freshness": freshness, "writers": writers, "daemon": daemon,
-           "lint": lint, "migrate": migrate}
+           "lint": lint, "migrate": migrate, "queue": jobs}
 
 
 def main():
@@ -29,8 +30,9 @@ def main():
     report = Report()
     facts = machine()
     names = options.name or list(FIGURES)
-    # Lint alone needs no data, and so no database of its own.
-    with nullcontext() if names == ["lint"] else Stage() as stage:
+    stage = Stage()
+    # These alone need no data: what they need they make themselves.
+    with nullcontext() if set(names) <= {"lint", "queue"} else stage:
         for name in names:
             FIGURES[name].measure(stage, report, options.quick)
     print_table(report, facts, options.quick)

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,19 +72,33 @@ class Stage:
         self.daemons.append(Daemon(self.conninfo(user=WORKER)))
         return self.daemons[-1]
 
-    def __enter__(self):
-        self._clear()
+    def recreate(self, database):
+        """An empty database of a figure's own."""
+        self.drop(database)
         with psycopg.connect(self.conninfo(dbname="postgres"), autocommit=True) as server:
-            server.execute(f"create database {DATABASE}")
-            server.execute(f"create role {APP} login")
-            server.execute(f"create role {WORKER} login")
-        say("concierge migrate")
-        done = subprocess.run([CONCIERGE, "migrate", "--database", self.conninfo()],
+            server.execute(f"create database {database}")
+
+    def drop(self, database):
+        self._remove_cron_jobs(database)
+        with psycopg.connect(self.conninfo(dbname="postgres"), autocommit=True) as server:
+            server.execute(f"drop database if exists {database} with (force)")
+
+    def migrate(self, database):
+        done = subprocess.run([CONCIERGE, "migrate", "--database", self.conninfo(dbname=database)],
                               capture_output=True, text=True)
         if done.returncode:
             sys.exit(f"concierge migrate failed:\n{done.stdout}{done.stderr}")
         # What is measured is the daemon, not its safety net.
-        self._remove_cron_jobs()
+        self._remove_cron_jobs(database)
+
+    def __enter__(self):
+        self._clear()
+        self.recreate(DATABASE)
+        with psycopg.connect(self.conninfo(dbname="postgres"), autocommit=True) as server:
+            server.execute(f"create role {APP} login")
+            server.execute(f"create role {WORKER} login")
+        say("concierge migrate")
+        self.migrate(DATABASE)
         say("bench/data.sql: 21 conferences of 1,000 sessions, 20,000 attendees")
         with self.owner() as owner:
             owner.execute(f"grant concierge_app to {APP}; grant concierge_worker to {WORKER}")
@@ -103,15 +118,14 @@ class Stage:
         self._clear()
 
     def _clear(self):
-        self._remove_cron_jobs()
+        self.drop(DATABASE)
         with psycopg.connect(self.conninfo(dbname="postgres"), autocommit=True) as server:
-            server.execute(f"drop database if exists {DATABASE} with (force)")
             server.execute(f"drop role if exists {APP}, {WORKER}")
 
-    def _remove_cron_jobs(self):
+    def _remove_cron_jobs(self, database):
         with psycopg.connect(self.conninfo(dbname="postgres"), autocommit=True) as server:
             if server.execute("select to_regclass('cron.job') is not null").fetchone()[0]:
-                server.execute("select cron.unschedule(jobid) from cron.job where database = %s", [DATABASE])
+                server.execute("select cron.unschedule(jobid) from cron.job where database = %s", [database])
 
     def wait_until_exact(self, seconds=10):
         """Until reads of the event come from the cache again."""
@@ -124,15 +138,18 @@ class Stage:
 
 
 class Daemon:
-    """`concierge daemon` as its worker role."""
+    """`concierge daemon` as its worker role, with settings of its own: this machine's do not count."""
 
-    def __init__(self, conninfo):
+    def __init__(self, conninfo, **settings):
         self.conninfo = conninfo
         self.process = None
+        self.settings = tempfile.NamedTemporaryFile("w", prefix="concierge-bench-", suffix=".conf")
+        self.settings.write("".join(f"{name} = {value}\n" for name, value in settings.items()))
+        self.settings.flush()
 
     def start(self):
         self.process = subprocess.Popen(
-            [CONCIERGE, "daemon", "--database", self.conninfo],
+            [CONCIERGE, "daemon", "--database", self.conninfo, "--config", self.settings.name],
             stdout=subprocess.DEVNULL, stderr=open(log_file(), "a"))
         return self
 

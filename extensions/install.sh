@@ -56,7 +56,8 @@ needed_packages() {
     local major=$1
     printf '%s\n' "postgresql-$major" "postgresql-$major-cron" "postgresql-$major-pgtap" \
         "postgresql-$major-plpgsql-check" postgresql-server-dev-all \
-        libpq-dev libpg-query-dev libcurl4-openssl-dev build-essential dpkg-dev pkg-config python3-venv
+        libpq-dev libpg-query-dev libcurl4-openssl-dev libssl-dev libmicrohttpd-dev build-essential dpkg-dev \
+        pkg-config poppler-utils pandoc python3-venv
 }
 
 missing_packages() {

@@ -1,3 +1,4 @@
+import HTTP
 public import Postgres
 
 /// Everything about the daemon that somebody may want otherwise.
@@ -20,8 +21,12 @@ public struct Configuration: Equatable, Sendable {
     /// do not queue for the right to notify: one that commits while another does may stay silent.
     public var linger: [Duration] = [.milliseconds(25), .milliseconds(50), .milliseconds(100)]
     /// How many jobs may be in hand at once.
-    public var capacity = 16
-    /// How often the lease of a job in hand is extended; leases must last at least twice as long.
+    public var capacity = 500
+    /// How many connections tell the ends of jobs, at most.
+    public var endings = 4
+    /// For how long nobody else gets the jobs in hand when nothing is heard of the daemon.
+    public var lease: Duration = .seconds(15)
+    /// How often the lease is extended; it must last at least twice as long.
     public var extend: Duration = .seconds(5)
     /// How long a refresh may take.
     public var refreshLimit: Duration = .seconds(300)
@@ -31,36 +36,15 @@ public struct Configuration: Equatable, Sendable {
     public var stopLimit: Duration = .seconds(10)
     public var backOff = BackOff()
     public var logLevel = LogLevel.info
+    /// Where metrics are served; nil: nowhere.
+    var metrics: MetricsAddress?
+    /// How often the database is asked for its share of the metrics.
+    var figures: Duration = .seconds(15)
+    /// Addresses besides the public internet that effects may reach.
+    var allowances: [AddressPolicy.Allowance] = []
+    var credentials = Credentials()
 
     public init(conninfo: String = "") {
         self.conninfo = conninfo
     }
-
-    /// Reads what operators set by environment: `CONCIERGE_POLL_MS` and `CONCIERGE_LOG`.
-    public init(conninfo: String = "", environment: [String: String]) throws(ConfigurationError) {
-        self.init(conninfo: conninfo)
-        if let text = environment["CONCIERGE_POLL_MS"] {
-            guard let value = Int(text), (10...60_000).contains(value) else {
-                throw ConfigurationError(
-                    variable: "CONCIERGE_POLL_MS", value: text, expected: "milliseconds from 10 to 60000")
-            }
-            poll = .milliseconds(value)
-        }
-        if let text = environment["CONCIERGE_LOG"] {
-            guard let level = LogLevel(name: text) else {
-                throw ConfigurationError(
-                    variable: "CONCIERGE_LOG", value: text, expected: "error, warning, notice, info or debug")
-            }
-            logLevel = level
-        }
-    }
-}
-
-/// A setting that is not what it should be.
-public struct ConfigurationError: Error, Equatable, CustomStringConvertible {
-    public let variable: String
-    public let value: String
-    public let expected: String
-
-    public var description: String { "\(variable) is \"\(value)\"; expected \(expected)" }
 }

@@ -3,12 +3,23 @@
 
 import Postgres
 
-/// One of the daemon's two connections.
-enum Link: String, CaseIterable {
+/// One of the daemon's connections.
+enum Link: Hashable, CustomStringConvertible {
     /// LISTEN, heartbeat, look, claim, extend: short questions, each its own transaction.
     case listening
-    /// Refreshes, and the ends of jobs: whatever may take long, one at a time.
-    case working
+    /// Refreshes, one at a time: they may take minutes.
+    case refreshing
+    /// The ends of jobs, with their continuations. The first of the pool is always there, the others come when
+    /// ends wait.
+    case ending(Int)
+
+    var description: String {
+        switch self {
+        case .listening: "listening"
+        case .refreshing: "refreshing"
+        case .ending(let number): "ending-\(number + 1)"
+        }
+    }
 }
 
 /// A claimed job. Identifier and token are the database's own text: the daemon hands them back unread.
@@ -18,6 +29,8 @@ struct Job: Equatable {
     let token: String
     let kind: String
     let payload: String
+    /// W3C trace id, handed on to whom the effect speaks to.
+    var traceID = ""
 }
 
 /// How a performed job ended.
@@ -25,7 +38,27 @@ enum Outcome: Equatable {
     /// The result, as JSON text, for the job's continuation.
     case finished(result: String)
     /// A sentence for a person; the database decides whether there is another attempt.
-    case failed(error: String)
+    case failed(Failure)
+}
+
+/// Why an attempt had no result.
+struct Failure: Error, Equatable {
+    /// Whose fault it was: what becomes of the job, its neighbours and its provider depends on it.
+    enum Fault: String {
+        /// This payload is bad.
+        case item
+        /// The other side is down.
+        case provider
+        /// The other side wants us to wait.
+        case rate
+        /// Something here has to be set right by a person.
+        case config
+    }
+
+    var error: String
+    var fault = Fault.item
+    /// How long the other side wants to be left alone.
+    var retryAfter: Duration?
 }
 
 /// What the daemon can ask of the database: one statement each, sent alone.
@@ -39,13 +72,35 @@ enum Request: Equatable {
     // On the listening connection
     case look
     case claim(limit: Int)
-    case extend(Job)
+    case extend
     case heartbeat
+    /// The database's share of the metrics.
+    case figures
+    /// Gives back whatever is still in hand.
+    case release
 
-    // On the working connection
+    // On the refreshing connection
     case refresh(call: String)
     case unlock
-    case end(Job, Outcome)
+
+    // On an ending connection
+    case finish([Result])
+    case fail(Job, Failure)
+
+    /// A job and its result, as JSON text.
+    struct Result: Equatable {
+        let job: Job
+        let result: String
+    }
+
+    /// The jobs whose end this tells.
+    var ending: [Job] {
+        switch self {
+        case .finish(let results): results.map(\.job)
+        case .fail(let job, _): [job]
+        default: []
+        }
+    }
 }
 
 /// What the database says, once per request that succeeded.
@@ -55,16 +110,22 @@ enum Answer: Equatable {
     case channels([String])
     case found(Found)
     case claimed([Job])
-    /// Whether the token was still good.
-    case accepted(Bool)
+    /// The jobs to be stopped, by id; nil when the lease had ended.
+    case extended(stop: [String]?)
+    /// Those of the jobs, by id, whose token was still good.
+    case accepted([String])
+    case figures([DatabaseSample])
 }
 
 /// What one look into the queue found.
 struct Found: Equatable {
     var refreshCalls: [String] = []
-    var jobsDue = 0
+    /// A claim may bring something.
+    var hasJobs = false
     /// Time until the next planned job or refresh; nil when nothing is planned.
     var nextDueIn: Duration?
+    /// Jobs in hand that somebody takes back, by id.
+    var toStop: [String] = []
 }
 
 /// What happened.
@@ -75,12 +136,16 @@ enum Event: Equatable {
     case lost(Link, reason: String)
     /// One notification or many, on any channel: they all mean "look".
     case notified
+    /// One of them said that jobs may be claimed; comes before `notified`.
+    case enqueued
     case answered(Link, Answer)
     /// The request failed; the connection itself is still good.
     case refused(Link, PostgresError)
     case performed(Job, Outcome)
     /// SIGTERM or SIGINT; the second means "now".
     case signalled
+    /// The configuration was read again.
+    case reloaded(Configuration)
     /// Nothing but time passed.
     case woken
 }
@@ -92,6 +157,8 @@ enum Action: Equatable {
     case send(Link, Request)
     case cancel(Link)
     case perform(Job)
+    /// Whatever the effect does, it is to end, and to say so.
+    case stop(Job)
     case log(LogLine)
     case leave
 }

@@ -5,9 +5,9 @@ import Postgres
 /// No input or output, no clock and no randomness inside, so every decision can be tested without a database.
 /// Times are monotonic and count from the daemon's start.
 ///
-/// The course of things: the listening line connects, listens, then looks. A look finds refreshes for the
-/// working line, and jobs to claim; a job performed goes to the working line to be ended. Every event ends in
-/// `advance`, which gives each line that is free whatever is due.
+/// The course of things: the listening line connects, listens, then looks. A look finds refreshes for their
+/// line, and jobs to claim; a job performed goes to an ending line. Every event ends in `advance`, which gives
+/// each line that is free whatever is due.
 struct DaemonState {
     enum Phase: Equatable {
         case running
@@ -15,13 +15,15 @@ struct DaemonState {
         case stopping(until: Duration)
         /// The work in hand was told to stop; its answer has until then.
         case cancelling(until: Duration)
+        /// What is still in hand is given back.
+        case releasing(until: Duration)
         case over
     }
 
-    let configuration: Configuration
+    private(set) var configuration: Configuration
     private(set) var phase = Phase.running
-    private var listening = Line()
-    private var working = Line()
+    private var lines: [Link: Line]
+    private let links: [Link]
     private var schedule: ScanSchedule
     private var heartbeatAt = Duration.zero
     /// How many looks in a row found work: the step of `configuration.linger` to take next.
@@ -32,9 +34,15 @@ struct DaemonState {
     private var wantsClaim = false
     /// The last claim brought all it asked for, so there are probably more.
     private var expectsMore = false
+    /// When the last claim was sent.
+    private var claimedAt: Duration?
+    /// Looks and claims take turns, so that neither starves the other.
+    private var lastWasClaim = false
     private var refreshes = RefreshQueue()
-    private(set) var hand: [HeldJob] = []
-    private var endsSinceRefresh = 0
+    private(set) var hand = Hand()
+    /// Nil while there is no lease: before the first claim, and after the lease was lost.
+    private var extendAt: Duration?
+    private var figuresAt = Duration.zero
 
     // The event being handled: when it happened, a number in 0..<1 drawn for it, and what it leads to.
     private var now = Duration.zero
@@ -44,6 +52,8 @@ struct DaemonState {
     init(configuration: Configuration) {
         self.configuration = configuration
         schedule = ScanSchedule(quiet: configuration.quiet, longest: configuration.longestBurst)
+        links = [.listening, .refreshing] + (0..<configuration.endings).map { .ending($0) }
+        lines = Dictionary(uniqueKeysWithValues: links.map { ($0, Line()) })
     }
 
     // MARK: Events in, actions out
@@ -58,12 +68,15 @@ struct DaemonState {
         case .connected(let link): connected(link)
         case .lost(let link, let reason): lost(link, reason)
         case .notified: schedule.notified(at: now)
+        case .enqueued: enqueued()
         case .answered(let link, let answer): answered(link, answer)
         case .refused(let link, let error): refused(link, error)
         case .performed(let job, let outcome): performed(job, outcome)
         case .signalled: signalled()
+        case .reloaded(let new): reload(new)
         case .woken: break
         }
+        if phase == .over { return actions }
         expire()
         advance()
         return actions
@@ -71,51 +84,46 @@ struct DaemonState {
 
     /// When to come back with `woken` if nothing else happens; nil: only another event can change anything.
     var nextWake: Duration? {
-        var moments = [listening.deadline, working.deadline]
+        var moments = links.map { self[$0].deadline }
         switch phase {
         case .running: break
-        case .stopping(let until), .cancelling(let until): moments.append(until)
+        case .stopping(let until), .cancelling(let until), .releasing(let until): moments.append(until)
         case .over: return nil
         }
-        for link in Link.allCases where wants(link) {
+        for link in links where wants(link) {
             if case .down(let retryAt) = self[link].state { moments.append(retryAt) }
         }
-        if listening.state == .idle {
-            moments += hand.map(\.extendAt)
-            if phase == .running { moments += [schedule.moment, heartbeatAt] }
+        if self[.listening].state == .idle {
+            if phase == .running { moments += [schedule.moment, heartbeatAt, extendAt] }
+            if phase == .running, configuration.metrics != nil { moments.append(figuresAt) }
+            if !hand.isEmpty { moments.append(extendAt) }
         }
-        if working.state == .idle {
-            for case .ended(_, let notBefore, _) in hand.map(\.stage) { moments.append(notBefore) }
-        }
+        if tellsEnds, endings.contains(where: { self[$0].state == .idle }) { moments.append(hand.nextEnd) }
         return moments.compactMap(\.self).min()
     }
 
     // MARK: Connections
 
     private subscript(link: Link) -> Line {
-        get {
-            switch link {
-            case .listening: listening
-            case .working: working
-            }
-        }
-        set {
-            switch link {
-            case .listening: listening = newValue
-            case .working: working = newValue
-            }
-        }
+        get { lines[link] ?? Line() }
+        set { lines[link] = newValue }
     }
 
-    /// Whether a lost connection is to be made again. The working one follows the listening one, so that an
-    /// absent server is asked once, not twice; but an ended job is told to the database even while the daemon
+    private var endings: ArraySlice<Link> { links.dropFirst(2) }
+
+    /// Whether a lost connection is to be made again. The others follow the listening one, so that an absent
+    /// server is asked once, not many times; but an ended job is told to the database even while the daemon
     /// stops.
     private func wants(_ link: Link) -> Bool {
         switch (phase, link) {
         case (.running, .listening): true
-        case (.running, .working): listening.isUp
-        case (.stopping, .working): !hand.isEmpty
-        case (.stopping, .listening), (.cancelling, _), (.over, _): false
+        case (.running, .refreshing), (.running, .ending(0)): self[.listening].isUp
+        // One more when all that are there are busy.
+        case (.running, .ending(let number)):
+            self[.listening].isUp && hand.nextEnd.map { $0 <= now } ?? false
+                && endings.prefix(number).allSatisfy { self[$0].request != nil }
+        case (.stopping, .ending(0)): !hand.isEmpty
+        case (.stopping, _), (.cancelling, _), (.releasing, _), (.over, _): false
         }
     }
 
@@ -125,8 +133,10 @@ struct DaemonState {
         switch link {
         case .listening:
             prepare(link, [.assumeRole, .limitStatements(configuration.answerLimit * 4 / 5), .channels])
-        case .working:
+        case .refreshing:
             prepare(link, [.assumeRole, .limitStatements(configuration.refreshLimit)])
+        case .ending:
+            prepare(link, [.assumeRole, .limitStatements(configuration.endLimit * 4 / 5)])
         }
     }
 
@@ -150,8 +160,13 @@ struct DaemonState {
         self[link].upSince = now
         self[link].complaints = []
         schedule.plan(noLaterThan: now)
-        if link == .listening { heartbeatAt = now + configuration.heartbeat }
-        log(.notice, "ready", ["link": link.rawValue])
+        switch link {
+        case .listening: heartbeatAt = now + configuration.heartbeat
+        // The first claim makes the worker known.
+        case .ending(0): if phase == .running && extendAt == nil { wantsClaim = true }
+        case .refreshing, .ending: break
+        }
+        log(.notice, "ready", ["link": link.description])
     }
 
     private mutating func lost(_ link: Link, _ reason: String, hint: String? = nil, sqlState: SQLState? = nil) {
@@ -165,27 +180,28 @@ struct DaemonState {
         self[link].upSince = nil
         self[link].state = .down(retryAt: now + delay(self[link].failures))
         if self[link].complain(sqlState?.rawValue ?? reason) {
-            complain(upSince == nil ? "unready" : "lost", ["link": link.rawValue], reason, sqlState, hint)
+            complain(upSince == nil ? "unready" : "lost", ["link": link.description], reason, sqlState, hint)
         }
 
-        if link == .working { lostWork(request) }
-        if link == .listening { wantsClaim = false }
+        switch link {
+        case .listening: wantsClaim = false
+        case .refreshing: refreshes.forget()
+        case .ending: lostEnds(request)
+        }
     }
 
-    /// Work whose fate is unknown: a refresh is found again if it is still needed; a job's end is told once
-    /// more, and the token sees to it that it counts once.
-    private mutating func lostWork(_ request: Request?) {
-        refreshes.forget()
-        guard case .end(let job, _) = request, let index = index(of: job),
-            case .telling(let outcome, let tries) = hand[index].stage
-        else { return }
-        if tries < maximumTries {
-            hand[index].stage = .ended(outcome, notBefore: now, tries: tries)
-        } else {
-            // A continuation that takes the server down with it must not do so for ever.
-            let reason = "every attempt to end it lost the connection"
-            log(.error, "abandoned", ["job": job.id, "kind": job.kind, "reason": reason])
-            hand.remove(at: index)
+    /// Ends whose fate is unknown are told once more; the token sees to it that each counts once.
+    private mutating func lostEnds(_ request: Request?) {
+        for job in request?.ending ?? [] {
+            guard case .telling(let outcome, let tries) = hand[job]?.stage else { continue }
+            if tries < maximumTries {
+                hand.end(job, outcome, notBefore: now, tries: tries)
+            } else {
+                // A continuation that takes the server down with it must not do so for ever.
+                let reason = "every attempt to end it lost the connection"
+                log(.error, "abandoned", ["job": job.id, "kind": job.kind, "reason": reason])
+                hand.drop(job)
+            }
         }
     }
 
@@ -196,7 +212,7 @@ struct DaemonState {
 
     /// What has not answered in time counts as gone.
     private mutating func expire() {
-        for link in Link.allCases {
+        for link in links {
             guard let deadline = self[link].deadline, deadline <= now else { continue }
             drop(link, "no answer in time")
         }
@@ -210,13 +226,13 @@ struct DaemonState {
             prepared(link, answer, rest)
         case .asking(let request, let since, _):
             self[link].state = .idle
-            answered(request, answer, took: now - since)
+            answered(link, request, answer, took: now - since)
         case .down, .connecting, .idle:
             break // of a connection already given up
         }
     }
 
-    private mutating func answered(_ request: Request, _ answer: Answer, took: Duration) {
+    private mutating func answered(_ link: Link, _ request: Request, _ answer: Answer, took: Duration) {
         switch (request, answer) {
         case (.look, .found(let found)):
             looked(found)
@@ -227,37 +243,53 @@ struct DaemonState {
             guard !missing.isEmpty else { return }
             log(.warning, "deaf", ["channels": missing.joined(separator: ",")])
             prepare(.listening, missing.map { .listen(channel: $0) })
-        case (.extend(let job), .accepted(false)):
-            leaseLost(job)
+        case (.extend, .extended(let stop)):
+            extended(stop)
+        case (.release, _):
+            leave()
         case (.refresh(let call), _):
-            working.failures = 0
+            self[link].failures = 0
             refreshes.succeeded()
             log(.info, "refreshed", ["call": call, "ms": "\(took.milliseconds)"])
             lookSoon()
-        case (.end(let job, let outcome), .accepted(let current)):
-            working.failures = 0
-            ended(job, outcome, current: current)
+        case (.finish, .accepted(let good)), (.fail, .accepted(let good)):
+            self[link].failures = 0
+            ended(request, Set(good))
         default:
-            break // extended, unlocked
+            break // unlocked
         }
     }
 
     private mutating func looked(_ found: Found) {
-        listening.failures = 0
-        scanSucceeded()
-        wantsClaim = phase == .running && found.jobsDue > 0 && working.isUp && room > 0
+        self[.listening].failures = 0
+        // One who has no lease takes it by a claim, whatever was found.
+        if canClaim, found.hasJobs && room > 0 || extendAt == nil { wantsClaim = true }
+        // When claims fail, a look that does not is no recovery.
+        if !wantsClaim { scanSucceeded() }
         let isFresh = phase == .running && refreshes.add(found.refreshCalls, at: now)
         schedule.looked()
         schedule.plan(noLaterThan: now + rest(found.nextDueIn))
         if isFresh { foundWork() } else if !wantsClaim { foundNothing() }
+        stop(found.toStop)
+    }
+
+    /// After a rest, jobs are claimed at once: a look would only say that there are some. When they come one
+    /// after another, the look that follows a burst gathers them, so that each costs less than a commit.
+    private mutating func enqueued() {
+        if let claimedAt, now - claimedAt < configuration.quiet { return }
+        if canClaim, extendAt != nil, failedScans == 0 { wantsClaim = true }
     }
 
     private mutating func claimed(_ jobs: [Job], of limit: Int) {
         scanSucceeded()
+        extendAt = extendAt ?? now + configuration.extend
+        guard tellsEnds else { return } // too late: it is given back with the rest
         expectsMore = jobs.count == limit
         for job in jobs {
-            hand.append(HeldJob(job: job, extendAt: now + configuration.extend))
-            log(.debug, "claimed", ["job": job.id, "kind": job.kind])
+            // With another token: somebody else had it meanwhile, and gave it up.
+            if let old = hand[job.id] { stop(old) }
+            hand.take(job)
+            log(.debug, "claimed", ["job": job.id, "kind": job.kind, "trace": job.traceID])
             actions.append(.perform(job))
         }
         if jobs.isEmpty { foundNothing() } else { foundWork() }
@@ -290,7 +322,7 @@ struct DaemonState {
     private mutating func scanSucceeded() {
         if failedScans > 0 { log(.notice, "recovered", ["after": "\(failedScans) failures"]) }
         failedScans = 0
-        listening.complaints = []
+        self[.listening].complaints = []
     }
 
     // MARK: Errors
@@ -319,10 +351,15 @@ struct DaemonState {
             scanFailed(error, remedy)
         case .refresh(let call):
             refreshFailed(call, error, remedy)
-        case .end(let job, let outcome):
-            endFailed(job, outcome, error, remedy)
-        case .extend(let job):
-            complain("unextended", ["job": job.id], error.message, error.sqlState, error.hint)
+        case .finish, .fail:
+            endFailed(request, error, remedy)
+        case .figures:
+            complain("unmeasured", [:], error.message, error.sqlState, error.hint)
+        case .extend:
+            complain("unextended", [:], error.message, error.sqlState, error.hint)
+        case .release:
+            complain("unreleased", [:], error.message, error.sqlState, error.hint)
+            leave()
         case .heartbeat, .unlock, .assumeRole, .limitStatements, .channels, .listen:
             drop(link, error.message, hint: remedy.hint ?? error.hint, sqlState: error.sqlState)
         }
@@ -333,7 +370,7 @@ struct DaemonState {
         failedScans += 1
         wantsClaim = false
         schedule.hold(until: now + delay(failedScans))
-        guard listening.complain(error.sqlState.rawValue) else { return }
+        guard self[.listening].complain(error.sqlState.rawValue) else { return }
         complain("blind", [:], error.message, error.sqlState, remedy.hint ?? error.hint)
     }
 
@@ -341,70 +378,120 @@ struct DaemonState {
         let (now, random, backOff) = (now, random, configuration.backOff)
         let times = refreshes.failed { now + backOff.delay(failures: $0, random: random) }
         // A refresh takes a session lock first and cannot give it back when it fails.
-        ask(.working, .unlock)
-        let isNew = working.complain(call + error.sqlState.rawValue)
+        ask(.refreshing, .unlock)
+        let isNew = self[.refreshing].complain(call + error.sqlState.rawValue)
         if times == 1 || isNew {
             complain("unrefreshed", ["call": call], error.message, error.sqlState, remedy.hint ?? error.hint)
         }
     }
 
-    /// The end of a job met an error. Collisions are tried again; what a continuation refuses becomes the
-    /// job's failure; and when not even the failure can be told, the lease runs out and the database decides.
-    private mutating func endFailed(_ job: Job, _ outcome: Outcome, _ error: PostgresError, _ remedy: Remedy) {
-        guard let index = index(of: job), case .telling(_, let tries) = hand[index].stage else { return }
-        if remedy == .retry && tries < maximumTries {
-            hand[index].stage = .ended(outcome, notBefore: now + delay(tries), tries: tries)
-        } else if case .finished = outcome {
-            complain("unfinished", ["job": job.id], error.message, error.sqlState, error.hint)
-            let sentence = "the continuation failed: \(error.message) [\(error.sqlState)]"
-            hand[index].stage = .ended(.failed(error: sentence), notBefore: now, tries: 0)
-        } else {
-            complain("abandoned", ["job": job.id], error.message, error.sqlState, error.hint)
-            hand.remove(at: index)
+    /// The end of a job met an error. Collisions are tried again, each job alone; what a continuation refuses
+    /// becomes the job's failure; and when not even the failure can be told, the job is in hand no more, the
+    /// next extension says so, and the database decides. What we cancelled ourselves is given back.
+    ///
+    /// The error's text may quote the job, so it is written there and not in the log.
+    private mutating func endFailed(_ request: Request, _ error: PostgresError, _ remedy: Remedy) {
+        let jobs = request.ending
+        for job in jobs {
+            guard case .telling(let outcome, let tries) = hand[job]?.stage else { continue }
+            if !tellsEnds {
+                hand.end(job, outcome, notBefore: now, tries: tries)
+            } else if remedy == .retry && tries < maximumTries || jobs.count > 1 {
+                hand.end(job, outcome, notBefore: now + (jobs.count > 1 ? .zero : delay(tries)), tries: tries)
+            } else if case .finished = outcome {
+                log(.warning, "unfinished", ["job": job.id, "sqlstate": "\(error.sqlState)"])
+                let failure = Failure(error: "the continuation failed: \(error.message) [\(error.sqlState)]")
+                hand.end(job, .failed(failure), notBefore: now, tries: 0)
+            } else {
+                log(.error, "abandoned", ["job": job.id, "sqlstate": "\(error.sqlState)"])
+                hand.drop(job)
+            }
         }
     }
 
     // MARK: Jobs in hand
 
-    /// How often the end of a job is told before it is left to its lease.
+    /// How often the end of a job is told before the job counts as lost.
     private var maximumTries: Int { 5 }
 
     private var room: Int { configuration.capacity - hand.count }
 
-    private func index(of job: Job) -> Int? {
-        hand.firstIndex { $0.job.id == job.id && $0.job.token == job.token }
+    private var canClaim: Bool { phase == .running && self[.ending(0)].isUp }
+
+    /// Once the daemon has no more time, what is in hand is given back, not ended.
+    private var tellsEnds: Bool {
+        switch phase {
+        case .running, .stopping: true
+        case .cancelling, .releasing, .over: false
+        }
     }
 
     private mutating func performed(_ job: Job, _ outcome: Outcome) {
-        guard let index = index(of: job), hand[index].stage == .performing else { return }
-        hand[index].stage = .ended(outcome, notBefore: now, tries: 0)
+        guard hand[job]?.stage == .performing else { return }
+        hand.end(job, outcome, notBefore: now, tries: 0)
     }
 
-    private mutating func ended(_ job: Job, _ outcome: Outcome, current: Bool) {
-        hand.removeAll { $0.job.id == job.id && $0.job.token == job.token }
-        switch (current, outcome) {
-        case (false, _):
-            // Somebody else's now, or ended by our own first attempt whose answer was lost.
-            log(.notice, "stale", ["job": job.id, "kind": job.kind])
-        case (true, .finished):
-            log(.info, "finished", ["job": job.id, "kind": job.kind])
-        case (true, .failed):
-            // Why is written in the job: the sentence may quote its payload, which no log should.
-            log(.warning, "failed", ["job": job.id, "kind": job.kind])
+    private mutating func ended(_ request: Request, _ good: Set<String>) {
+        for job in request.ending {
+            hand.drop(job)
+            switch (good.contains(job.id), request) {
+            case (false, _):
+                // Somebody else's now, or ended by our own first attempt whose answer was lost.
+                log(.notice, "stale", ["job": job.id, "kind": job.kind, "trace": job.traceID])
+            case (true, .fail(_, let failure)):
+                // Why is written in the job: the sentence may quote its payload, which no log should.
+                let fault = failure.fault.rawValue
+                log(.warning, "failed", ["job": job.id, "kind": job.kind, "fault": fault, "trace": job.traceID])
+            case (true, _):
+                // Thousands a second; history has them all.
+                log(.debug, "finished", ["job": job.id, "kind": job.kind, "trace": job.traceID])
+            }
         }
-        if phase == .running, expectsMore, working.isUp, room * 2 >= configuration.capacity { wantsClaim = true }
+        if expectsMore, canClaim, room * 2 >= configuration.capacity { wantsClaim = true }
         if hand.isEmpty { lookSoon() }
     }
 
-    /// Another worker has the job, or will: whatever we make of it would be refused.
-    private mutating func leaseLost(_ job: Job) {
-        guard let index = index(of: job) else { return }
-        if case .telling = hand[index].stage { return } // the answer will say the same
-        hand.remove(at: index)
-        log(.warning, "lease.lost", ["job": job.id, "kind": job.kind])
+    /// What the lease said: jobs to be stopped; nil when it had ended, and all that is in hand is somebody
+    /// else's: whatever we make of it would be refused.
+    private mutating func extended(_ stop: [String]?) {
+        if let stop { return self.stop(stop) }
+        extendAt = nil
+        var lost = 0
+        for held in hand.all {
+            if case .telling = held.stage { continue } // the answer will say the same
+            self.stop(held)
+            hand.drop(held.job)
+            lost += 1
+        }
+        if lost > 0 { log(.warning, "lease.lost", ["jobs": "\(lost)"]) }
     }
 
-    // MARK: Stopping
+    private mutating func stop(_ ids: [String]) {
+        for id in ids {
+            guard let held = hand[id], self.stop(held) else { continue }
+            log(.notice, "cancelled", ["job": id, "kind": held.job.kind, "trace": held.job.traceID])
+        }
+    }
+
+    /// Has an effect end, unless it has ended or was asked to; says whether it was asked now.
+    @discardableResult
+    private mutating func stop(_ held: HeldJob) -> Bool {
+        guard held.stage == .performing, !held.isStopping else { return false }
+        hand.stop(held.job)
+        actions.append(.stop(held.job))
+        return true
+    }
+
+    // MARK: Reloading and stopping
+
+    /// The number of connections stays as it is.
+    private mutating func reload(_ new: Configuration) {
+        let (endings, metrics) = (configuration.endings, configuration.metrics)
+        configuration = new
+        (configuration.endings, configuration.metrics) = (endings, metrics)
+        schedule.plan(noLaterThan: now)
+        log(.notice, "reloaded")
+    }
 
     private mutating func signalled() {
         switch phase {
@@ -415,7 +502,8 @@ struct DaemonState {
             log(.notice, "stopping", inHand)
         case .stopping, .cancelling:
             log(.notice, "stopping.now", inHand)
-            if working.request != nil { actions.append(.cancel(.working)) }
+            release()
+        case .releasing:
             leave()
         case .over:
             break
@@ -426,10 +514,12 @@ struct DaemonState {
         ["jobs": "\(hand.count)", "refreshing": refreshes.running ?? "nothing"]
     }
 
+    private var asking: [Link] { links.filter { $0 != .listening && self[$0].request != nil } }
+
     /// Whether there is still something to wait for. A claim under way is: what it brings is in hand.
     private var isBusy: Bool {
-        if case .claim = listening.request { return true }
-        return !hand.isEmpty || working.request != nil
+        if case .claim = self[.listening].request { return true }
+        return !hand.isEmpty || !asking.isEmpty
     }
 
     private mutating func stop() {
@@ -437,19 +527,30 @@ struct DaemonState {
         case .running, .over:
             break
         case .stopping(let until):
-            guard isBusy else { return leave() }
+            guard isBusy else { return release() }
             guard until <= now else { return }
             log(.warning, "stopping.late", inHand)
-            guard working.request != nil else { return leave() }
-            actions.append(.cancel(.working))
+            for held in hand.all { stop(held) }
+            guard !asking.isEmpty else { return release() }
+            actions += asking.map { .cancel($0) }
             phase = .cancelling(until: now + .seconds(1))
         case .cancelling(let until):
-            if working.request == nil || until <= now { leave() }
+            if asking.isEmpty || until <= now { release() }
+        case .releasing(let until):
+            if until <= now || !self[.listening].isUp { leave() }
         }
     }
 
+    /// What is still in hand goes back to the queue at once, instead of when the lease ends.
+    private mutating func release() {
+        for held in hand.all { stop(held) }
+        if case .cancelling = phase {} else { actions += asking.map { .cancel($0) } }
+        guard self[.listening].isUp else { return leave() }
+        phase = .releasing(until: now + .seconds(2))
+    }
+
     private mutating func leave() {
-        for link in Link.allCases {
+        for link in links {
             if case .down = self[link].state { continue }
             actions.append(.disconnect(link))
         }
@@ -462,20 +563,27 @@ struct DaemonState {
 
     private mutating func advance() {
         stop()
-        for link in Link.allCases where wants(link) {
+        for link in links where wants(link) {
             guard case .down(let retryAt) = self[link].state, retryAt <= now else { continue }
             self[link].state = .connecting(until: now + configuration.connectLimit)
             actions.append(.connect(link))
         }
         if phase == .over { return }
-        if listening.state == .idle, let request = nextQuestion() { ask(.listening, request) }
-        if working.state == .idle, let request = nextWork() { ask(.working, request) }
+        if self[.listening].state == .idle, let request = nextQuestion() { ask(.listening, request) }
+        guard tellsEnds else { return }
+        if self[.refreshing].state == .idle, phase == .running, let call = refreshes.start() {
+            ask(.refreshing, .refresh(call: call))
+        }
+        for link in endings where self[link].state == .idle {
+            guard let request = hand.tell(at: now, atMost: configuration.capacity) else { break }
+            ask(link, request)
+        }
     }
 
     private mutating func ask(_ link: Link, _ request: Request) {
         let limit = switch request {
         case .refresh: configuration.refreshLimit + configuration.answerLimit // the server's own limit comes first
-        case .end: configuration.endLimit
+        case .finish, .fail: configuration.endLimit
         default: configuration.answerLimit
         }
         self[link].state = .asking(request, since: now, until: now + limit)
@@ -483,41 +591,27 @@ struct DaemonState {
     }
 
     private mutating func nextQuestion() -> Request? {
-        if let index = hand.firstIndex(where: { $0.extendAt <= now }) {
-            hand[index].extendAt = now + configuration.extend
-            return .extend(hand[index].job)
+        if case .releasing = phase { return .release }
+        if let due = extendAt, due <= now, phase == .running || !hand.isEmpty {
+            extendAt = now + configuration.extend
+            return .extend
         }
         guard phase == .running else { return nil }
-        if wantsClaim {
+        if heartbeatAt <= now { return .heartbeat }
+        if configuration.metrics != nil, figuresAt <= now {
+            figuresAt = now + configuration.figures
+            return .figures
+        }
+        let wantsLook = schedule.moment.map { $0 <= now } ?? false
+        lastWasClaim = wantsClaim && room > 0 && !(lastWasClaim && wantsLook)
+        if lastWasClaim {
             wantsClaim = false
+            claimedAt = now
             return .claim(limit: room)
         }
-        if let moment = schedule.moment, moment <= now {
-            schedule.looking()
-            return .look
-        }
-        return heartbeatAt <= now ? .heartbeat : nil
-    }
-
-    /// Ends before refreshes, for they are short; but a full hand of them at most: neither starves the other.
-    private mutating func nextWork() -> Request? {
-        if endsSinceRefresh < configuration.capacity || refreshes.waiting.isEmpty, let request = nextEnd() {
-            endsSinceRefresh += 1
-            return request
-        }
-        guard phase == .running, let call = refreshes.start() else { return nil }
-        endsSinceRefresh = 0
-        return .refresh(call: call)
-    }
-
-    private mutating func nextEnd() -> Request? {
-        for (index, held) in hand.enumerated() {
-            guard case .ended(let outcome, let notBefore, let tries) = held.stage, notBefore <= now
-            else { continue }
-            hand[index].stage = .telling(outcome, tries: tries + 1)
-            return .end(held.job, outcome)
-        }
-        return nil
+        guard wantsLook else { return nil }
+        schedule.looking(at: now)
+        return .look
     }
 
     // MARK: Small words

@@ -4,7 +4,8 @@ import Postgres
 enum Remedy: Equatable {
     /// The session is ending or the connection is broken.
     case reconnect
-    /// A collision with somebody else; the same request may well pass in a moment.
+    /// A collision with somebody else, or a server short of something; the same request may well pass in a
+    /// moment.
     case retry
     /// A standby, or a primary that was demoted: wait until it, or another host of the list, takes writes.
     case waitForPrimary
@@ -22,6 +23,7 @@ enum Remedy: Equatable {
         case "3F000", "42P01", "42883", "42704": .migrate
         case "22023" where request == .assumeRole: .migrate // so says SET ROLE of a role that does not exist
         case "42501" where request == .assumeRole: .grantRole
+        case let code where code.hasPrefix("53") || code.hasPrefix("58"): .retry
         case let code where code.hasPrefix("57P") || code.hasPrefix("08"): .reconnect
         default: .report
         }

@@ -1,13 +1,15 @@
 /// When to look into the queue next.
 ///
 /// Three reasons, the earliest wins: a planned moment (the poll, a job that becomes due, a second look after
-/// work), and a burst of notifications that has gone quiet or has lasted long enough. After an error none of
-/// them may come early.
+/// work); a notification after a rest, at once; and, soon after a look, a burst of notifications that has gone
+/// quiet or has lasted long enough. After an error none of them may come early.
 struct ScanSchedule: Equatable {
     /// The planned look; nil while one is on its way and nothing has happened since.
     private(set) var planned: Duration?
     /// First and latest notification since the last look.
     private(set) var burst: (first: Duration, latest: Duration)?
+    /// When the last look was sent.
+    private var lookedAt: Duration?
     /// Set by a failed look: no notification storm may turn an error into a spin.
     private(set) var notBefore: Duration = .zero
 
@@ -20,7 +22,10 @@ struct ScanSchedule: Equatable {
     }
 
     var moment: Duration? {
-        let gathered = burst.map { min($0.latest + quiet, $0.first + longest) }
+        let gathered = burst.map { burst in
+            guard let lookedAt, burst.first - lookedAt < longest else { return burst.first }
+            return min(burst.latest + quiet, burst.first + longest)
+        }
         return [planned, gathered].compactMap(\.self).min().map { max($0, notBefore) }
     }
 
@@ -30,7 +35,8 @@ struct ScanSchedule: Equatable {
 
     /// A look is being sent: it answers all reasons so far. Those that arise from now on, even before its
     /// answer, it may have been too early to see.
-    mutating func looking() {
+    mutating func looking(at now: Duration) {
+        lookedAt = now
         planned = nil
         burst = nil
     }
@@ -46,7 +52,6 @@ struct ScanSchedule: Equatable {
     }
 
     /// A look failed.
-
     mutating func hold(until moment: Duration) {
         planned = moment
         notBefore = moment

@@ -29,9 +29,11 @@ final class Session {
         return pollfd(fd: connection.socket ?? -1, events: Int16(events), revents: 0)
     }
 
-    func send(_ request: Request, worker: String, kinds: [String]) throws {
+    func send(
+        _ request: Request, worker: String, kinds: [String], lease: Duration, inHand: [String]
+    ) throws {
         let (sql, parameters) = try request.statement(
-            worker: worker, kinds: kinds, quoted: connection.escapeIdentifier)
+            worker: worker, kinds: kinds, lease: lease, inHand: inHand, quoted: connection.escapeIdentifier)
         self.request = request
         try connection.send(sql, parameters)
         try flush()
@@ -67,7 +69,10 @@ final class Session {
     private func converse() throws -> [Event] {
         try connection.consumeInput()
         try flush()
-        var events: [Event] = connection.notifications().isEmpty ? [] : [.notified]
+        var events: [Event] = []
+        let notifications = connection.notifications()
+        if notifications.contains(where: { $0.channel == "queue_job" }) { events.append(.enqueued) }
+        if !notifications.isEmpty { events.append(.notified) }
         if let request, try isAnswered() { events.append(answer(to: request)) }
         return events
     }

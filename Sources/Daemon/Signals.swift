@@ -5,11 +5,11 @@ import Synchronization
 /// it does may depend on the thread it interrupts.
 private let signalPipe = Atomic<Int32>(-1)
 
-/// Makes SIGTERM and SIGINT readable as bytes of a pipe (sigaction, pipe, sigprocmask), and SIGPIPE an
-/// ordinary write error.
+/// Makes SIGTERM, SIGINT and SIGHUP readable as their numbers, each a byte of a pipe (sigaction, pipe,
+/// sigprocmask), and SIGPIPE an ordinary write error.
 ///
 /// - Returns: the descriptor to read from. It stays open, with the handlers, for the life of the process.
-func catchStopSignals() throws -> Int32 {
+func catchSignals() throws -> Int32 {
     var ends: [Int32] = [-1, -1]
     guard pipe(&ends) == 0 else { throw SystemError(call: "pipe", code: errno) }
     for end in ends {
@@ -19,9 +19,9 @@ func catchStopSignals() throws -> Int32 {
     signalPipe.store(ends[1], ordering: .sequentiallyConsistent)
 
     var stop = sigaction()
-    stop.__sigaction_handler.sa_handler = { _ in
+    stop.__sigaction_handler.sa_handler = { signal in
         let before = errno
-        var byte: UInt8 = 0
+        var byte = UInt8(truncatingIfNeeded: signal)
         _ = write(signalPipe.load(ordering: .sequentiallyConsistent), &byte, 1)
         errno = before
     }
@@ -29,7 +29,7 @@ func catchStopSignals() throws -> Int32 {
     var ignore = sigaction()
     ignore.__sigaction_handler.sa_handler = SIG_IGN
 
-    for (signal, action) in [(SIGTERM, stop), (SIGINT, stop), (SIGPIPE, ignore)] {
+    for (signal, action) in [(SIGTERM, stop), (SIGINT, stop), (SIGHUP, stop), (SIGPIPE, ignore)] {
         var action = action
         guard sigaction(signal, &action, nil) == 0 else { throw SystemError(call: "sigaction", code: errno) }
     }
@@ -38,6 +38,7 @@ func catchStopSignals() throws -> Int32 {
     sigemptyset(&set)
     sigaddset(&set, SIGTERM)
     sigaddset(&set, SIGINT)
+    sigaddset(&set, SIGHUP)
     sigprocmask(SIG_UNBLOCK, &set, nil)
     return ends[0]
 }

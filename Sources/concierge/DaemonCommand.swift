@@ -6,18 +6,29 @@ import Migrations
 let daemonCommands = [
     Command(
         words: ["daemon"],
-        summary: "Performs the work the database asks for, until SIGTERM; logs to stderr."
+        summary: "Performs the work the database asks for, until SIGTERM; logs to stderr.",
+        options: [OptionRule("config", "FILE", "settings; else \(Configuration.defaultPath), if it is there")]
     ) { invocation in
-        let configuration: Configuration
-        do {
-            configuration = try Configuration(
-                conninfo: target(invocation).conninfo, environment: wholeEnvironment())
-        } catch let error as ConfigurationError {
-            throw UsageError(message: error.description, command: invocation.command)
+        let environment = wholeEnvironment()
+        let conninfo = try target(invocation).conninfo
+        let path = invocation["config"] ?? Configuration.defaultPath
+        let isRequired = invocation["config"] != nil
+        return try Daemon.run(environment: environment) {
+            do {
+                let text = try daemonSettings(path, isRequired: isRequired)
+                return try Configuration(conninfo: conninfo, file: text, environment: environment)
+            } catch let error as ConfigurationError {
+                throw UsageError(message: "\(path): \(error)", command: invocation.command)
+            }
         }
-        return try Daemon.run(configuration)
     }
 ]
+
+/// The text of the settings; empty where the usual place has none.
+private func daemonSettings(_ path: String, isRequired: Bool) throws -> String {
+    guard isRequired || access(path, F_OK) == 0 else { return "" }
+    return String(decoding: try readFile(path), as: UTF8.self)
+}
 
 /// Every environment variable.
 func wholeEnvironment() -> [String: String] {

@@ -1,13 +1,19 @@
+import Daemon
+import Glibc
 import Migrations
 import Postgres
 
 /// `concierge doctor`: what a DBA would look at first, one line each.
 let doctorCommands = [
     Command(
-        words: ["doctor"], summary: "Checks server, extensions, roles and migrations; changes nothing.",
-        options: [jsonOption]
+        words: ["doctor"],
+        summary: "Says what is wrong, from the server to the daemon, and how to mend it.",
+        options: [
+            OptionRule("config", "FILE", "the daemon's settings; else \(Configuration.defaultPath), if it is there"),
+            jsonOption,
+        ]
     ) { invocation in
-        let findings = try Doctor(target: target(invocation)).examine()
+        let findings = try Doctor(target: target(invocation), config: invocation["config"]).examine()
         let wrong = findings.count { !$0.isWell }
         if invocation.has("json") {
             Terminal.say("[" + findings.map(\.json).joined(separator: ",\n ") + "]")
@@ -43,15 +49,22 @@ private struct Finding {
 private struct Doctor {
     let target: Target
     let connection: Connection
+    /// The daemon's settings, where somebody named them.
+    let config: String?
 
-    init(target: Target) throws {
+    init(target: Target, config: String?) throws {
         self.target = target
+        self.config = config
         connection = try target.connect(as: "concierge doctor")
     }
 
     func examine() throws -> [Finding] {
         let required = ["pgcrypto", "pg_trgm", "btree_gin", "unaccent"]
-        return try [server(), checksums(), vector()] + required.map(contrib) + [cron(), roles(), migrations()]
+        let base = try [server(), clock(), checksums(), vector()] + required.map(contrib)
+            + [cron(), roles(), migrations(), settings()]
+        // What only a migrated database has.
+        guard try connection.query("select to_regclass('queue.stuck')").scalar != nil else { return base }
+        return try base + [daemons(), caches(), stuck(), deadLetters(), indexes(), deadRows(), transactions()]
     }
 
     private func setting(_ name: String) throws -> String? {
@@ -64,6 +77,21 @@ private struct Doctor {
             return .wrong("server version", "\(version); 15 or newer is needed")
         }
         return .well("server version", version)
+    }
+
+    /// Leases and schedules go by the server's clock alone; signatures of deliveries go by the daemon's.
+    private func clock() throws -> Finding {
+        let before = Double(time(nil))
+        let there = try connection.query("select extract(epoch from clock_timestamp())").first?.value(
+            "extract", as: Double.self)
+        guard let there else { return .wrong("clock", "the server does not say") }
+        let (least, most) = (there - Double(time(nil)) - 1, there - before)
+        let difference = least > 0 ? least : min(most, 0)
+        guard abs(difference) < 5 else {
+            let seconds = Int(difference.rounded())
+            return .wrong("clock", "the server's is \(seconds) s off from this machine's; see timedatectl")
+        }
+        return .well("clock", "the server's is this machine's")
     }
 
     /// Off is a pity, not a fault: it cannot be changed while the server runs.
@@ -146,5 +174,117 @@ private struct Doctor {
         } catch let refusal as Refusal {
             return .wrong("migrations", refusal.description)
         }
+    }
+
+    // MARK: The daemon and its queue
+
+    /// Settings that can be read, and the secrets they speak of.
+    private func settings() throws -> Finding {
+        let subject = "daemon settings"
+        let path = config ?? Configuration.defaultPath
+        guard config != nil || fileKind(path) != nil else { return .well(subject, "none: all as usual") }
+        let environment = wholeEnvironment()
+        do {
+            let text = String(decoding: try readFile(path), as: UTF8.self)
+            let configuration = try Configuration(file: text, environment: environment)
+            let folder = environment["CREDENTIALS_DIRECTORY"] ?? "/etc/concierge/credentials"
+            let missing = configuration.credentialNames.filter { fileKind(folder + "/" + $0) == nil }
+            guard missing.isEmpty else {
+                return .wrong(
+                    subject, "\(path) speaks of credentials that are not in \(folder): "
+                        + missing.joined(separator: ", "))
+            }
+            return .well(subject, path)
+        } catch {
+            return .wrong(subject, "\(path): \(error)")
+        }
+    }
+
+    private func number(_ query: String) throws -> Int {
+        Int(try connection.query(query).scalar ?? "") ?? 0
+    }
+
+    /// One that listens is in LISTEN's words in its own session; a lease says that it claims.
+    private func daemons() throws -> Finding {
+        let sessions = try number(
+            "select count(*) from pg_stat_activity where application_name = 'concierge-daemon' "
+                + "and datname = current_database()")
+        let workers = try number(
+            "select count(*) from queue.worker where leased_until > clock_timestamp()")
+        if workers > 0, sessions > 0 {
+            return .well("daemon", "\(workers) with a lease, \(sessions) sessions")
+        }
+        let waiting = try number("select count(*) from queue.job where state = 'ready' and run_at < now()")
+        guard waiting == 0 else {
+            return .wrong("daemon", "none works here, and \(waiting) jobs are due; see journalctl -u concierge")
+        }
+        return .well("daemon", "none works here; no job waits for one")
+    }
+
+    private func caches() throws -> Finding {
+        let marks = try number(
+            "select count(*) from event.dirty_marks where marked_at < now() - interval '1 minute'")
+        guard marks == 0 else {
+            return .wrong(
+                "caches", "\(marks) changes have not been in them for more than a minute: answers are right "
+                    + "and slow; is a daemon running?")
+        }
+        return .well("caches", "refreshed")
+    }
+
+    private func stuck() throws -> Finding {
+        let rows = try connection.query(
+            """
+            select format('%s %s: %s. %s', count(*), kind, coalesce(reason, 'for no known reason'), remedy) as line
+            from queue.stuck group by kind, reason, remedy order by count(*) desc, kind limit 3
+            """)
+        let lines: [String] = try rows.map { try $0.value("line") }
+        return lines.isEmpty ? .well("stuck jobs", "none") : .wrong("stuck jobs", lines.joined(separator: "; "))
+    }
+
+    private func deadLetters() throws -> Finding {
+        let count = try number("select count(*) from queue.dead_letter")
+        guard count > 0 else { return .well("dead letters", "none") }
+        return .wrong(
+            "dead letters", "\(count); read queue.dead_letter, then queue.retry_many(…) or queue.purge(…)")
+    }
+
+    private func indexes() throws -> Finding {
+        let names = try connection.query(
+            """
+            select string_agg(indexrelid::regclass::text, ', ' order by indexrelid::regclass::text)
+            from pg_index where not indisvalid
+            """
+        ).scalar
+        return names.map { .wrong("indexes", "invalid: \($0); drop them, and build them again concurrently") }
+            ?? .well("indexes", "all valid")
+    }
+
+    /// Of a table that is written all day, more dead rows than live ones and more than a few.
+    private func deadRows() throws -> Finding {
+        let names = try connection.query(
+            """
+            select string_agg(format('%s (%s dead, %s live)', relid::regclass, n_dead_tup, n_live_tup), ', ')
+            from pg_stat_user_tables
+            where n_dead_tup > 50000 and n_dead_tup > n_live_tup
+                and schemaname in ('access', 'queue', 'event', 'contractor', 'chat', 'knowledge', 'model')
+            """
+        ).scalar
+        return names.map { .wrong("dead rows", "\($0); does autovacuum run, or does an old transaction keep them?") }
+            ?? .well("dead rows", "few")
+    }
+
+    private func transactions() throws -> Finding {
+        let oldest = try connection.query(
+            """
+            select format('pid %s of %s, %s, open since %s', pid, usename, coalesce(nullif(application_name, ''), 'unnamed'),
+                to_char(xact_start at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'))
+            from pg_stat_activity
+            where xact_start < now() - interval '1 hour' and datname = current_database()
+            order by xact_start limit 1
+            """
+        ).scalar
+        return oldest.map { .wrong("old transactions", "\($0): nothing can be vacuumed meanwhile") }
+            ?? .well("old transactions", "none older than an hour")
     }
 }

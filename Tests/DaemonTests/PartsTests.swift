@@ -26,26 +26,6 @@ struct LogTests {
     }
 }
 
-@Suite("Configuration")
-struct ConfigurationTests {
-    @Test("The environment sets the poll interval and the log level")
-    func environment() throws {
-        let configuration = try Configuration(environment: ["CONCIERGE_POLL_MS": "250", "CONCIERGE_LOG": "debug"])
-        #expect(configuration.poll == .milliseconds(250))
-        #expect(configuration.logLevel == .debug)
-        #expect(try Configuration(environment: [:]) == Configuration())
-    }
-
-    @Test("A value that makes no sense is refused by name", arguments: ["", "fast", "9", "-1", "60001"])
-    func refused(value: String) {
-        #expect {
-            try Configuration(environment: ["CONCIERGE_POLL_MS": value])
-        } throws: { error in
-            "\(error)" == "CONCIERGE_POLL_MS is \"\(value)\"; expected milliseconds from 10 to 60000"
-        }
-    }
-}
-
 @Suite("Connection strings")
 struct ConninfoTests {
     let words = "keepalives_idle=15 keepalives_interval=5 keepalives_count=3 tcp_user_timeout=8000 "
@@ -71,32 +51,43 @@ struct ConninfoTests {
     }
 }
 
-@Suite("Effects")
-struct EffectTests {
-    func perform(_ kind: String, _ payload: String) -> Outcome {
-        Effects.standard.perform(Job(id: "1", token: "t", kind: kind, payload: payload))
+@Suite("When to look next")
+struct ScanScheduleTests {
+    func fresh() -> ScanSchedule { ScanSchedule(quiet: .milliseconds(20), longest: .milliseconds(50)) }
+
+    @Test("Before the first look a notification is looked at at once")
+    func first() {
+        var schedule = fresh()
+        #expect(schedule.moment == nil)
+        schedule.notified(at: .seconds(3))
+        #expect(schedule.moment == .seconds(3))
     }
 
-    @Test("A delivery to the inbox leaves the rest to the continuation")
-    func inbox() {
-        let outcome = perform("deliver", #"{"channel": "inbox", "text": "hello"}"#)
-        #expect(outcome == .finished(result: #"{"channel":"inbox"}"#))
+    @Test("A burst soon after a look gathers until it is quiet, or has lasted long enough")
+    func burst() {
+        var schedule = fresh()
+        schedule.looking(at: .zero)
+        schedule.notified(at: .milliseconds(10))
+        #expect(schedule.moment == .milliseconds(30))
+        for time in stride(from: 20, through: 100, by: 10) { schedule.notified(at: .milliseconds(time)) }
+        #expect(schedule.moment == .milliseconds(60))
     }
 
-    @Test("Everything else fails with a sentence", arguments: [
-        ("deliver", #"{"channel": "fax"}"#, "this daemon does not deliver by \"fax\", only to the inbox"),
-        ("deliver", #"{"text": "hello"}"#, "the payload of a delivery names no channel"),
-        ("deliver", #"{"channel": 1}"#, "the payload of a delivery names no channel"),
-        ("deliver", "null", "the payload of a delivery names no channel"),
-        ("deliver", "", "the payload of a delivery names no channel"),
-        ("dance", "{}", "this daemon does not know how to perform \"dance\""),
-    ])
-    func failures(kind: String, payload: String, sentence: String) {
-        #expect(perform(kind, payload) == .failed(error: sentence))
-    }
-
-    @Test("Only what can be performed is claimed")
-    func kinds() {
-        #expect(Effects.standard.kinds == ["deliver"])
+    @Test("The earliest reason wins; a look that failed holds all of them back")
+    func reasons() {
+        var schedule = fresh()
+        schedule.plan(noLaterThan: .seconds(2))
+        schedule.plan(noLaterThan: .seconds(1))
+        schedule.plan(noLaterThan: .seconds(3))
+        #expect(schedule.moment == .seconds(1))
+        schedule.looking(at: .seconds(1))
+        #expect(schedule.moment == nil)
+        schedule.hold(until: .seconds(9))
+        schedule.notified(at: .seconds(4))
+        #expect(schedule.moment == .seconds(9))
+        schedule.looking(at: .seconds(9))
+        schedule.looked()
+        schedule.notified(at: .seconds(10))
+        #expect(schedule.moment == .seconds(10))
     }
 }

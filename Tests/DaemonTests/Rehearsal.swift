@@ -34,6 +34,11 @@ struct Rehearsal {
         tell(.refused(link, PostgresError(sqlState: SQLState(sqlState), message: message)))
     }
 
+    @discardableResult
+    mutating func perform(_ job: Job, _ outcome: Outcome = result) -> [Action] {
+        tell(.performed(job, outcome))
+    }
+
     /// Lets time pass, waking the daemon whenever it asked for it; gives back what it did meanwhile.
     @discardableResult
     mutating func pass(_ time: Duration) -> [Action] {
@@ -63,42 +68,66 @@ struct Rehearsal {
         return actions
     }
 
+    /// Connects another line: its role, its limit.
     @discardableResult
-    mutating func startWorking() -> [Action] {
-        tell(.connected(.working))
-        answer(.working, .done)
-        return answer(.working, .done)
+    mutating func start(_ link: Link) -> [Action] {
+        tell(.connected(link))
+        answer(link, .done)
+        return answer(link, .done)
     }
 
-    /// Both lines up, the looks after connecting answered with nothing to do.
+    /// All lines up, what is asked after connecting answered with nothing to do.
     static func atRest(_ change: (inout Configuration) -> Void = { _ in }) -> Rehearsal {
         var rehearsal = Rehearsal(change)
         rehearsal.tell(.started(worker: "test"))
         rehearsal.listen()
-        rehearsal.startWorking()
+        rehearsal.start(.refreshing)
+        rehearsal.start(.ending(0))
         rehearsal.answer(.listening, .found(Found())) // the look on listening
-        rehearsal.answer(.listening, .found(Found())) // the look on having both
+        rehearsal.answer(.listening, .claimed([])) // the claim that makes the worker known
+        rehearsal.answer(.listening, .found(Found())) // the look on having all
         return rehearsal
     }
 
-    static let job = Job(id: "1", token: "a", kind: "deliver", payload: "{}")
+    static let job = numbered(1)
     static let result = Outcome.finished(result: "{}")
 
-    /// At rest, then one job claimed and being performed.
-    static func withJob(_ change: (inout Configuration) -> Void = { _ in }) -> Rehearsal {
-        var rehearsal = atRest(change)
-        rehearsal.tell(.notified)
-        rehearsal.pass(.milliseconds(20))
-        rehearsal.answer(.listening, .found(Found(jobsDue: 1)))
-        rehearsal.answer(.listening, .claimed([job]))
+    static func numbered(_ number: Int, token: String = "a") -> Job {
+        Job(id: "\(number)", token: token, kind: "call", payload: "{}")
+    }
+
+    /// At rest, then these jobs claimed and being performed; nothing else disturbs: the next look, heartbeat
+    /// and extension are minutes away.
+    static func with(_ jobs: [Job], _ change: (inout Configuration) -> Void = { _ in }) -> Rehearsal {
+        var rehearsal = atRest { configuration in
+            configuration.poll = .seconds(600)
+            configuration.heartbeat = .seconds(600)
+            configuration.extend = .seconds(600)
+            configuration.linger = []
+            change(&configuration)
+        }
+        rehearsal.claim(jobs)
         return rehearsal
+    }
+
+    static func withJob(_ change: (inout Configuration) -> Void = { _ in }) -> Rehearsal {
+        with([job], change)
+    }
+
+    /// A notification, a look that finds jobs, and a claim that brings these.
+    @discardableResult
+    mutating func claim(_ jobs: [Job]) -> [Action] {
+        now += .milliseconds(50)
+        tell(.notified)
+        answer(.listening, .found(Found(hasJobs: true)))
+        return answer(.listening, .claimed(jobs))
     }
 
     /// At rest, then a refresh on its way.
     static func refreshing(_ change: (inout Configuration) -> Void = { _ in }) -> Rehearsal {
         var rehearsal = atRest(change)
+        rehearsal.now += .milliseconds(50)
         rehearsal.tell(.notified)
-        rehearsal.pass(.milliseconds(20))
         rehearsal.answer(.listening, .found(Found(refreshCalls: ["call event.refresh()"])))
         return rehearsal
     }
@@ -106,3 +135,6 @@ struct Rehearsal {
 
 /// How many looks are among the actions.
 func looks(_ actions: [Action]) -> Int { actions.count { $0 == .send(.listening, .look) } }
+
+/// Results for these jobs, as one request.
+func finish(_ jobs: Job...) -> Request { .finish(jobs.map { Request.Result(job: $0, result: "{}") }) }

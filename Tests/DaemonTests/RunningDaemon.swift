@@ -12,17 +12,24 @@ final class RunningDaemon: Sendable {
     init(_ configuration: Configuration) {
         let descriptor = pipe.fileHandleForReading.fileDescriptor
         Thread.detachNewThread { [self] in
-            let runtime = Runtime(
-                configuration: configuration, effects: .standard, stopDescriptor: descriptor
-            ) { [self] line in
-                lines.withLock { $0.append(line.text) }
+            do {
+                let effects = try Effects(EffectSettings(configuration))
+                try Runtime(
+                    configuration: configuration, effects: effects, signals: descriptor,
+                    reread: { configuration }
+                ) { [self] line in
+                    lines.withLock { $0.append(line.text) }
+                }.run()
+            } catch {
+                lines.withLock { $0.append("event=unstarted reason=\(error)") }
             }
-            runtime.run()
             over.withLock { $0 = true }
         }
     }
 
-    func signal() { pipe.fileHandleForWriting.write(Data([1])) }
+    func signal(_ number: Int32 = SIGTERM) {
+        pipe.fileHandleForWriting.write(Data([UInt8(number)]))
+    }
 
     var hasLeft: Bool { over.withLock { $0 } }
 

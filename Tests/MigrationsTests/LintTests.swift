@@ -78,6 +78,7 @@ struct LintCase: Sendable, CustomStringConvertible {
             ("-- allow D302: why\ntruncate shop.item;", []),
             ("-- allow D302: why\n-- and more of it\ntruncate shop.item;", []),
             ("truncate\n  shop.item;  -- allow D302: why", []),
+            ("-- allow D302: why\r\ntruncate shop.item;\r\ntruncate shop.item;", ["D302:3"]),
             ("-- allow D302: why\n\ntruncate shop.item;", ["L603:1", "D302:3"]),
             ("-- allow D302: why\nselect 1;\ntruncate shop.item;", ["L603:1", "D302:3"]),
             ("-- allow D301: why\ntruncate shop.item;", ["L603:1", "D302:2"]),

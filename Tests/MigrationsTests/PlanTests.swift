@@ -86,7 +86,7 @@ import Testing
     @Test("A manifest has headings, and files for other times and places")
     func manifestLines() throws {
         let entries = try Manifest.parse(
-            Array("# head\n\nalways s.sql  # why\n a.sql\r\ncron c/d.sql\n".utf8))
+            Array("# head\u{2028}\u{0b}\n\nalways s.sql  # why\n a.sql\r\ncron c/d.sql\n".utf8))
         #expect(
             entries == [
                 ManifestEntry(role: .always, path: "s.sql", line: 3),

@@ -209,6 +209,7 @@ struct SafetyTests {
                 "-- Note: prose, and more: prose\n-- statement_timeout: 10min\n-- transaction: one",
                 "nil 10min 10 true"
             ),
+            ("-- Adds a table.\r\n-- transaction: none\r\n-- retries: 5\r\nselect 1;\r\n", "nil nil 5 false"),
             ("select 1;\n-- lock_timeout: 2s", "nil nil 10 true"), ("-- lock_timeout: 0", "0 nil 10 true"),
             ("", "nil nil 10 true"),
         ])

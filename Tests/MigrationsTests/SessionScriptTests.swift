@@ -54,6 +54,22 @@ import Testing
         #expect(beats[5].statement == nil && beats[5].expectations.map(\.what) == [.done])
     }
 
+    @Test("Every statement is played, whatever ends lines elsewhere")
+    func oddLineEnds() throws {
+        let beats = try #require(
+            try script(
+                "-- session: a\r\nselect 'x\u{2028}y';\r\n-- \r\n--> done\r\nselect 1; -- \u{0b}\r\nselect 2;\r\n--| 2")
+        ).beats
+        #expect(beats.map(\.line) == [2, 5, 6] && beats.map { $0.expectations.count } == [1, 0, 1])
+        #expect(beats.map(\.session) == ["a", "a", "a"])
+    }
+
+    @Test("A comment without words is no sentence")
+    func emptyComment() throws {
+        let beats = try #require(try script("-- session: a\n-- \nselect 1;\n--> done")).beats
+        #expect(beats.map(\.sentence) == ["a: select 1"])
+    }
+
     @Test(
         "Answers have one form each",
         arguments: [

@@ -51,7 +51,7 @@ import Testing
 
     @Test("Data directives are read from comments")
     func dataDirectives() {
-        let text = "-- data: a/b.json.gz into doc\n--data: x into y\n-- data: x y\nselect 1;"
+        let text = "-- data: a/b.json.gz into doc\r\n--data: x into y\n-- data: x y\nselect 1;"
         #expect(DataDirective.all(in: text) == [DataDirective(path: "a/b.json.gz", table: "doc", line: 1)])
     }
 }

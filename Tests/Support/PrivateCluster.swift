@@ -1,5 +1,6 @@
 import Foundation
 public import Glibc
+import Migrations
 import Postgres
 
 /// A PostgreSQL server of the test's own, in a temporary folder, reached by unix socket only.
@@ -20,15 +21,31 @@ public final class PrivateCluster: Sendable {
     public init() throws {
         guard let binaries = Self.binaries else { throw Failed(command: "find PostgreSQL", status: -1) }
         self.binaries = binaries
-        folder = NSTemporaryDirectory() + "concierge-daemon-" + UUID().uuidString.prefix(8)
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        if getuid() == 0 { try Self.run(["chown", "postgres", folder]) }
+        folder = try Self.makeFolder()
         try server([
             "initdb", "-D", folder + "/data", "--username=postgres", "--auth=trust", "--no-sync",
             "--locale=C",
             "--encoding=UTF8",
         ])
         try start()
+    }
+
+    /// A standby of another cluster that follows it from now on. The primary knows it by `name`.
+    public init(following primary: PrivateCluster, name: String) throws {
+        binaries = primary.binaries
+        folder = try Self.makeFolder()
+        try server([
+            "pg_basebackup", "-d", primary.conninfo() + " application_name=" + name, "-D", folder + "/data",
+            "-R", "--checkpoint=fast", "--no-sync",
+        ])
+        try start()
+    }
+
+    private static func makeFolder() throws -> String {
+        let folder = NSTemporaryDirectory() + "concierge-daemon-" + UUID().uuidString.prefix(8)
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        if getuid() == 0 { try run(["chown", "postgres", folder]) }
+        return folder
     }
 
     /// Stops it and removes what it wrote.
@@ -41,10 +58,20 @@ public final class PrivateCluster: Sendable {
         "host=\(folder) port=5432 user=postgres dbname=\(database)"
     }
 
+    /// Makes a database what this checkout says it is.
+    public func migrate(_ database: String) throws {
+        var runner = Runner(try Project(root: TestServer.projectRoot), Target(conninfo(database: database)))
+        runner.cronSkipReason = "a test"
+        try runner.apply()
+    }
+
     public func start() throws { try control("start") }
     /// At once, as when the machine fails: what was committed is recovered at the next start.
     public func stop() throws { try control("stop") }
     public func restart() throws { try control("restart") }
+
+    /// Makes a standby a primary, and waits for it.
+    public func promote() throws { try control("promote") }
 
     private func control(_ verb: String) throws {
         let options =
@@ -55,6 +82,7 @@ public final class PrivateCluster: Sendable {
         ])
     }
 
+    /// Runs one of PostgreSQL's programs, as the system user the server runs as.
     private func server(_ command: [String]) throws {
         let command = ["\(binaries)/\(command[0])"] + command.dropFirst()
         try Self.run(getuid() == 0 ? ["runuser", "-u", "postgres", "--"] + command : command)

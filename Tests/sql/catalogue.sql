@@ -98,16 +98,19 @@ select set_eq($$
         ('access.token_keys'),      -- a key may vouch for any tenant
         ('queue.job'),              -- an effect may be nobody's
         ('queue.refresh'),          -- what can be refreshed, for all
+        ('queue.history'), ('queue.dead_letter'), ('queue.schedule'), -- as their jobs
+        ('queue.setting'), ('queue.worker'), ('queue.floor'), ('queue.upkeep_state'), ('queue.closed_gate'),
+        ('queue.concurrency_limit'), ('queue.rate_limit'), ('queue.breaker_state'), -- of the whole queue
         ('event.dirty_marks'),      -- one row a write, only ever read by event
         ('event.refresh_state'),    -- one row
         ('chat.message_patterns')   -- words are the same for all
     $$, 'Every table has a tenant_id that is not null, save these');
 select is_empty($$
     select r.name from test.relations as r join pg_attribute as a on a.attrelid = r.oid and a.attname = 'tenant_id'
-    where r.relkind in ('r', 'p') and r.name not in ('access.tenants', 'access.audit_log') and not exists (
+    where r.relkind in ('r', 'p') and r.name not in ('access.tenants', 'access.audit_log', 'queue.history') and not exists (
         select from pg_constraint as c
         where c.conrelid = r.oid and c.contype = 'f' and c.confrelid = 'access.tenants'::regclass and c.conkey = array[a.attnum] and c.confdeltype = 'c') $$,
-    'Rows of a tenant go with their tenant; only the audit trail outlives it');
+    'Rows of a tenant go with their tenant, those of the queue''s history by a trigger; only the audit trail outlives it');
 select set_eq($$
     select r.name from test.relations as r
     where r.relkind in ('r', 'p') and exists (select from pg_attribute as a where a.attrelid = r.oid and a.attname = 'tenant_id')
@@ -115,7 +118,7 @@ select set_eq($$
     $$ values
         ('access.audit_log'),           -- the trail itself
         ('access.idempotency_keys'),    -- the write it remembers is in the trail
-        ('queue.job'),                  -- keeps its own history
+        ('queue.job'), ('queue.history'), ('queue.dead_letter'), ('queue.schedule'), -- a history of their own
         ('event.event_days'), ('event.rooms'), ('event.tracks'), ('event.speakers'), ('event.session_speakers') -- follow from a schedule file
     $$, 'Every table with tenant data is audited, save these');
 select set_eq($$
@@ -152,7 +155,8 @@ select set_eq($$
     $$ values
         ('event.refresh'),          -- commits inside, which a function with settings may not
         -- Every write of a session pays for these.
-        ('event.tg__mark_dirty_new'), ('event.tg__mark_dirty_old'), ('event.tg__mark_dirty_both'), ('event.tg__mark_dirty_all')
+        ('event.tg__mark_dirty_new'), ('event.tg__mark_dirty_old'), ('event.tg__mark_dirty_both'), ('event.tg__mark_dirty_all'),
+        ('queue.wake'), ('queue.tg__notify') -- and every enqueue for these
     $$, -- all say the schema of every name
     'A function without a pinned path is bound when it is created');
 select is_empty($$

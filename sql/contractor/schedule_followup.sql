@@ -35,9 +35,10 @@ begin
     returning f.* into v_follow_up;
 
     update contractor.follow_ups as f
-    set job_id = queue.enqueue('deliver',
-        jsonb_build_object('channel', 'inbox', 'follow_up_id', v_follow_up.follow_up_id),
-        continuation => 'contractor.followup_delivered', run_at => v_follow_up.execute_at,
+    set job_id = queue.enqueue('call',
+        jsonb_build_object('follow_up_id', v_follow_up.follow_up_id),
+        continuation => 'contractor.followup_delivered',
+        on_failure => 'contractor.followup_given_up', run_at => v_follow_up.execute_at,
         key => 'follow_up:' || v_follow_up.follow_up_id, tenant_id => v_contractor.tenant_id)
     where f.follow_up_id = v_follow_up.follow_up_id
     returning f.* into v_follow_up;
@@ -67,3 +68,18 @@ end;
 comment on function contractor.followup_delivered(bigint, jsonb) is
     'Continuation of the job of a follow-up: it is now in the contractor''s inbox.';
 -- Granted to nobody: queue.finish calls it.
+
+create or replace function contractor.followup_given_up(job_id bigint, failure jsonb)
+    returns void
+    language sql volatile security definer
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    -- A dead letter may still be brought back; what was taken back is not.
+    update contractor.follow_ups as f
+    set status = 'cancelled'
+    where f.job_id = followup_given_up.job_id and f.status = 'scheduled' and failure ->> 'state' = 'cancelled';
+end;
+
+comment on function contractor.followup_given_up(bigint, jsonb) is
+    'Called when the job of a follow-up is given up: cancelled with its job, it will not come.';
+-- Granted to nobody: queue.cancel calls it.

@@ -1,35 +1,28 @@
 create or replace function queue.cancel(job_id bigint)
     returns boolean
-    language sql volatile security definer
+    language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
-begin atomic
-    with cancelled as (
-        update queue.job as j set state = 'cancelled', finished_at = now()
-        where j.job_id = cancel.job_id and j.state = 'ready'
-        returning j.job_id
-    )
-    select exists (select from cancelled);
-end;
+as $$
+#variable_conflict use_column
+declare
+    v_job queue.job;
+begin
+    select j.* into v_job from queue.job as j where j.job_id = cancel.job_id for update;
+    if not found then
+        return false;
+    elsif v_job.state <> 'running' then
+        perform queue.end_cancelled(v_job);
+        return true;
+    end if;
+    -- Its worker may be about to end it: then it is done, and no harm.
+    update queue.job as j set cancel_requested = true where j.job_id = cancel.job_id;
+    perform queue.wake();
+    return true;
+end
+$$;
 
-comment on function queue.cancel(bigint) is 'Takes back a job that has not been claimed; false when it has.';
+comment on function queue.cancel(bigint) is
+    'Takes a job back: at once when it does not run, else by asking its worker to stop, who may be done first.
+False when there is none.';
 
 grant execute on function queue.cancel(bigint) to concierge_admin;
-
-create or replace function queue.retry(job_id bigint)
-    returns boolean
-    language sql volatile security definer
-    set search_path = pg_catalog, pg_temp
-begin atomic
-    with revived as (
-        update queue.job as j set state = 'ready', attempts = 0, run_at = now(), finished_at = null
-        where j.job_id = retry.job_id and j.state = 'dead'
-        returning j.job_id
-    )
-    select exists (select from revived);
-end;
-
-comment on function queue.retry(bigint) is
-    'Makes a dead job ready again, its attempts forgotten; false when it is not dead.
-Errors: 23505 another live job has its key.';
-
-grant execute on function queue.retry(bigint) to concierge_admin;

@@ -44,11 +44,30 @@ public struct Catalogue: Equatable, Sendable {
                 guard let kind = name.split(separator: " ").first, kinds.contains(String(kind)) else {
                     return false
                 }
-                return !owners.contains { owner in
-                    name.hasPrefix("column \(owner).") || name.hasSuffix(" on \(owner)")
-                        || kind == "index" && definition.contains(" ON \(owner) ")
-                }
+                return !owners.contains { Catalogue.belongs(name, definition, to: $0) }
             })
+    }
+
+    /// Whether an object is a column, constraint, index or trigger of a table or view.
+    private static func belongs(_ name: String, _ definition: String, to owner: String) -> Bool {
+        name.hasPrefix("column \(owner).") || name.hasSuffix(" on \(owner)")
+            || name.hasPrefix("index ") && definition.contains(" ON \(owner) ")
+    }
+
+    /// Tables that are partitions of a table a clean install has, and that it does not have: they are made as
+    /// rows come and dropped as rows grow old, and are no more drift than rows are.
+    private func partitions(besides clean: Catalogue) -> [String] {
+        let sign = "partition of "
+        return definitions.compactMap { name, definition in
+            guard name.hasPrefix("table "), clean.definitions[name] == nil,
+                let line = definition.split(separator: "\n").first(where: { $0.hasPrefix(sign) }),
+                // "partition of event.log FOR VALUES …", "… DEFAULT".
+                clean.definitions.keys.contains(where: {
+                    $0.hasPrefix("table ") && line.dropFirst(sign.count).hasPrefix($0.dropFirst(6) + " ")
+                })
+            else { return nil }
+            return String(name.dropFirst("table ".count))
+        }
     }
 
     /// The jobs that pg_cron has for a database, by a session where it lives.
@@ -65,9 +84,14 @@ public struct Catalogue: Equatable, Sendable {
 
     /// What is not as it should be; empty when both are alike.
     public func differences(from clean: Catalogue) -> [Difference] {
-        Set(definitions.keys).union(clean.definitions.keys).sorted().compactMap { name in
+        let partitions = partitions(besides: clean)
+        return Set(definitions.keys).union(clean.definitions.keys).sorted().compactMap { name in
             let (here, there) = (definitions[name], clean.definitions[name])
-            return here == there ? nil : Difference(name: name, clean: there, here: here)
+            if here == there { return nil }
+            let isOfPartition = partitions.contains {
+                name == "table \($0)" || Catalogue.belongs(name, here ?? "", to: $0)
+            }
+            return there == nil && isOfPartition ? nil : Difference(name: name, clean: there, here: here)
         }
     }
 

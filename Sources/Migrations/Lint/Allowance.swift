@@ -16,7 +16,7 @@ struct Allowance: Hashable, Sendable {
 
     /// Every one in a text.
     static func all(in text: String) -> [Allowance] {
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        let lines = lines(of: text)
         return lines.indices.compactMap { index in
             guard let (codes, reason) = parse(lines[index]) else { return nil }
             guard isComment(lines[index]) else {

@@ -17,7 +17,7 @@ public struct Header: Hashable, Sendable {
     /// problem.
     init(_ text: String, file: String) throws(Refusal) {
         var problems: [Problem] = []
-        for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (number, line) in lines(of: text).enumerated() {
             let words = line.drop { $0.isWhitespace }
             if words.isEmpty { continue }
             guard words.hasPrefix("--") else { break }

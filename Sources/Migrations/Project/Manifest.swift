@@ -24,9 +24,7 @@ public enum Manifest {
         }
         var entries: [ManifestEntry] = []
         var problems: [Problem] = []
-        for (index, content) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
-            .enumerated()
-        {
+        for (index, content) in lines(of: text).enumerated() {
             let line = index + 1
             let words = content.prefix { $0 != "#" }.split(whereSeparator: \.isWhitespace)
             guard let path = words.last.map(String.init) else { continue }

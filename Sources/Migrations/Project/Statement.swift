@@ -99,10 +99,10 @@ struct Scanner {
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { index = 3 }
         while let byte = peek() {
             switch byte {
-            case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\n"), UInt8(ascii: "\r"), 0x0B, 0x0C:
+            case _ where isSpace(byte):
                 advance()
             case UInt8(ascii: "-") where peek(1) == UInt8(ascii: "-"):
-                while let next = peek(), next != UInt8(ascii: "\n") { advance() }
+                skipLineComment()
             case UInt8(ascii: "/") where peek(1) == UInt8(ascii: "*"):
                 try skipComment()
             case UInt8(ascii: ";") where openParentheses.isEmpty && openBlocks.isEmpty:
@@ -132,7 +132,7 @@ struct Scanner {
     private mutating func finish(_ statements: inout [Statement]) {
         if let start {
             var end = index
-            while end > start.index, bytes[end - 1] <= 0x20 { end -= 1 }
+            while isSpace(bytes[end - 1]) { end -= 1 }
             statements.append(
                 Statement(
                     text: String(decoding: bytes[start.index..<end], as: UTF8.self), line: start.line,
@@ -177,6 +177,11 @@ struct Scanner {
         let word = String(decoding: bytes[begin..<index], as: UTF8.self).lowercased()
         if word == "e", peek() == UInt8(ascii: "'") {
             try skipQuoted(by: UInt8(ascii: "'"), backslashEscapes: true, "string")
+            // 'b' on the next line is more of the same string, in which a backslash still counts.
+            while let next = continuation() {
+                while index < next { advance() }
+                try skipQuoted(by: UInt8(ascii: "'"), backslashEscapes: true, "string")
+            }
             previousWord = ""
             return
         }
@@ -213,6 +218,24 @@ struct Scanner {
         throw ScanError(message: "\(what) is never closed", line: opened)
     }
 
+    /// Where the string that has just ended goes on: behind white space with an end of a line in it, and comments.
+    private func continuation() -> Int? {
+        var scanner = self
+        while let byte = scanner.peek() {
+            switch byte {
+            case UInt8(ascii: "'"):
+                return bytes[index..<scanner.index].contains(where: endsLine) ? scanner.index : nil
+            case UInt8(ascii: "-") where scanner.peek(1) == UInt8(ascii: "-"):
+                scanner.skipLineComment()
+            case _ where isSpace(byte):
+                scanner.advance()
+            default:
+                return nil
+            }
+        }
+        return nil
+    }
+
     /// `$tag$ … $tag$`, or a lone `$` as in the parameter `$1`.
     private mutating func skipDollar() throws(ScanError) {
         let opened = line
@@ -232,6 +255,11 @@ struct Scanner {
             advance()
         }
         throw ScanError(message: "\(String(decoding: tag, as: UTF8.self)) is never closed", line: opened)
+    }
+
+    /// Up to the end of the line, which a carriage return is to the server, too.
+    private mutating func skipLineComment() {
+        while let next = peek(), !endsLine(next) { advance() }
     }
 
     private mutating func skipComment() throws(ScanError) {
@@ -263,6 +291,10 @@ struct Scanner {
         index += 1
     }
 }
+
+private func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || (0x09...0x0D).contains(byte) }
+
+private func endsLine(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "\n") || byte == UInt8(ascii: "\r") }
 
 private func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 

@@ -48,7 +48,7 @@ struct SessionScript: Sendable {
 
     /// Reads the lines between the statements; nil when no line of the file names a session.
     init?(_ text: String, _ statements: [Statement], file: String) throws(Refusal) {
-        let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+        let lines = lines(of: text)
         var rest = statements[...]
         var session = SessionScript.firstSession
         var prose: [Substring] = []
@@ -67,7 +67,7 @@ struct SessionScript: Sendable {
                             ? "\(session): \(statement.headline)" : prose.joined(separator: " ")))
                 prose = []
                 isResumed = false
-                number += statement.text.count { $0.isNewline }
+                number += statement.text.utf8.count { $0 == UInt8(ascii: "\n") }
                 // Others on the same line are passed over below, one by one.
                 rest.removeFirst()
                 if rest.first?.line == number { continue }
@@ -82,7 +82,7 @@ struct SessionScript: Sendable {
                 session = name
                 prose = []
             case .prose(let words):
-                prose.append(words)
+                if !words.isEmpty { prose.append(words) }
             case .row(let cells):
                 resume(session, number, prose, &isResumed)
                 addRow(cells, number)

@@ -25,8 +25,7 @@ struct DataDirective: Hashable, Sendable {
     let line: Int
 
     static func all(in text: String) -> [DataDirective] {
-        let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
-        return lines.enumerated().compactMap { index, line in
+        lines(of: text).enumerated().compactMap { index, line in
             let words = line.split(separator: " ")
             guard words.count == 5, words[0] == "--", words[1] == "data:", words[3] == "into" else {
                 return nil

@@ -26,6 +26,9 @@ begin
 end
 $$;
 select test.write_private_rows('acme'), test.write_private_rows('globex');
+select queue.set_schedule(t.slug, '@daily', tenant_id => t.tenant_id) from access.tenants as t;
+insert into queue.dead_letter (job_id, tenant_id, kind, payload, priority, rate_units, max_attempts, attempts, token, fault, created_at)
+select row_number() over (), t.tenant_id, 'call', '{}', 1, 0, 1, 1, 1, 'item', now() from access.tenants as t;
 
 -- Ids as each tenant's superuser would know them; an attacker may have got hold of them too.
 create temp table ids as
