@@ -33,7 +33,7 @@ public struct AddressPolicy: Hashable, Sendable {
             self.port = port.flatMap { UInt16($0) }
             if let address = IPNetwork(host), !host.contains("/") {
                 place = .network(address)
-            } else if isHostName(host) {
+            } else if isHostName(host), IPAddress(canonicalHost(host)) == nil {
                 place = .host(canonicalHost(host))
             } else {
                 return nil

@@ -88,7 +88,7 @@ struct AddressPolicyTests {
             "a b",
             "host:", "host:99999", "host:-1", "host:+1", "[::1", "[::1]x", "[::1]:", "http://host",
             "*.example.org",
-            "host/8", "a\0b", ":80", ".", "..", "a..b", ".a", "a..", ".:80",
+            "host/8", "a\0b", ":80", ".", "..", "a..b", ".a", "a..", ".:80", "127.0.0.1.",
         ])
     func badAllowances(_ text: String) {
         #expect(AddressPolicy.Allowance(text) == nil)

@@ -14,7 +14,6 @@ func check(_ input: Input) {
     let part = input.number(UInt8.self)
     let timing = words(input.rest)
     let after = "\(base) + \(offset)"
-    let begun = ContinuousClock.now
     do {
         let answer = try server.query(
             """
@@ -39,8 +38,6 @@ func check(_ input: Input) {
     } catch {
         require(false, "\(error)")
     }
-    let took = ContinuousClock.now - begun
-    require(took < .seconds(1), "\(timing.debugDescription) after \(after) in \(zone) took \(took)")
 }
 
 private let refusals: [SQLState] = [
@@ -50,7 +47,8 @@ private let refusals: [SQLState] = [
 nonisolated(unsafe) private let server: Connection = {
     do {
         let connection = try Connection.connect(getenv("DATABASE_URL").map { String(cString: $0) } ?? "")
-        try connection.execute(script: "set statement_timeout = '5s'; set client_min_messages = error")
+        // Two calls in one statement. By the server's clock: this process may itself have had to wait.
+        try connection.execute(script: "set statement_timeout = '1s'")
         return connection
     } catch {
         fatalError("DATABASE_URL names no server: \(error)")
