@@ -2,8 +2,8 @@
 
     peers.py pgqueuer|procrastinate  version | install | statement | enqueue COUNT | work NUMBER
 
-The database is PEER_DATABASE. NUMBER is pgqueuer's batch, or procrastinate's concurrency. A job's function does nothing but
-note when it began: what came of that is printed at SIGTERM, as JSON. A job told to hang says so and never ends.
+The database is PEER_DATABASE. NUMBER is pgqueuer's batch, or procrastinate's concurrency. A job's function does nothing
+but note when it began: what came of that is printed at SIGTERM, as JSON. A job told to hang says so and never ends.
 """
 
 import asyncio
@@ -23,6 +23,12 @@ delays = []  # milliseconds from the time a job carries to its function's first 
 def begin(at):
     if at:
         delays.append((time.time() - float(at)) * 1000)
+
+
+def leave(*_):
+    """At once: what is still in hand is of no interest."""
+    print(json.dumps(delays), flush=True)
+    os._exit(0)
 
 
 async def hang():
@@ -77,7 +83,6 @@ class Pgqueuer:
         async def hanging(job):
             await hang()
 
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.shutdown.set)
         await worker.run(batch_size=batch)
 
 
@@ -118,7 +123,7 @@ class Procrastinate:
     async def work(self, concurrency):
         app = self.app()
         async with app.open_async():
-            await app.run_worker_async(concurrency=concurrency)
+            await app.run_worker_async(concurrency=concurrency, install_signal_handlers=False)
 
 
 def run(coroutine):
@@ -143,8 +148,8 @@ def main(name, command, *words):
         case "enqueue":
             print(run(peer.enqueue(int(words[0]))))
         case "work":
+            signal.signal(signal.SIGTERM, leave)
             run(peer.work(int(words[0])))
-            print(json.dumps(delays))
 
 
 async def imports(name):
