@@ -202,17 +202,20 @@ struct Verdict: Sendable, CustomStringConvertible {
 }
 
 /// Lets a fault happen, prints its line, and returns what became of it.
+///
+/// - Parameter isMeantToFail: then nobody wants to see why.
 func observe(
-    _ name: String, on stage: Result<Stage, any Error>, tablespace: String? = nil,
+    _ name: String, on stage: Result<Stage, any Error>, tablespace: String? = nil, isMeantToFail: Bool = false,
     _ body: @escaping @Sendable (Arena) throws -> Void
 ) async throws -> Verdict {
     try await onThread {
         let arena = try Arena(name, on: stage.get().cluster, tablespace: tablespace)
         var isClean = false
-        defer { arena.remove(logs: isClean) }
+        defer { arena.remove(logs: isClean || isMeantToFail) }
         try body(arena)
         let verdict = try arena.verdict()
-        print(verdict)
+        // Not by print, which keeps it until the end where nobody watches.
+        FileHandle.standardOutput.write(Data("\(verdict)\n".utf8))
         isClean = verdict.isClean
         return verdict
     }

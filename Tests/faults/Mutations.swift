@@ -18,7 +18,7 @@ struct Mutation: Sendable, CustomTestStringConvertible {
     /// What of the verdict is to be red.
     let symptom: @Sendable (Verdict) -> Int
     /// What is to happen to the daemon.
-    var fault: @Sendable (Arena) throws -> Void = { try DaemonFaults.stopAndContinue($0) }
+    var fault: @Sendable (Arena) throws -> Void = { _ = try DaemonFaults.stopAndContinue($0) }
 
     var testDescription: String { description }
 
@@ -79,7 +79,8 @@ struct Mutation: Sendable, CustomTestStringConvertible {
 struct MutationTests {
     @Test("when the queue is broken", arguments: isWhole ? Mutation.all : Array(Mutation.all.prefix(1)))
     func mutation(_ mutation: Mutation) async throws {
-        let verdict = try await observe("mutation: \(mutation.description)", on: Stage.forDaemons) { arena in
+        let name = "mutation: \(mutation.description)"
+        let verdict = try await observe(name, on: Stage.forDaemons, isMeantToFail: true) { arena in
             let function = "'\(mutation.function)'::regprocedure"
             let definition = try arena.sql("select pg_get_functiondef(\(function))") ?? ""
             let mutated = definition.replacingOccurrences(of: mutation.from, with: mutation.to)

@@ -78,6 +78,7 @@ struct ServerFaults {
             let daemon = try arena.startDaemon()
             arena.startWriter()
             let admin = try arena.connect()
+            var most = 0
             for _ in 1...(isWhole ? 10 : 1) {
                 pause(.milliseconds(300))
                 var idle: [Connection] = []
@@ -93,10 +94,11 @@ struct ServerFaults {
                 }
                 pause(.milliseconds(300))
                 arena.expect(isFull, "the daemon found a place")
-                arena.note("\(idle.count) connections taken")
+                most = max(most, idle.count)
                 for one in idle { one.close() }
                 arena.mark()
             }
+            arena.note("\(most) connections taken")
             arena.expect(daemon.end(within: .zero) == nil, "the daemon is gone")
         }
     }
@@ -108,8 +110,12 @@ struct ServerFaults {
             print("fault: disk full: skipped, nothing can be mounted here")
             return
         }
-        try Connection.connect(cluster.conninfo()).execute(
-            script: "create tablespace small location '\(disk.folder)'")
+        let admin = try Connection.connect(cluster.conninfo())
+        try admin.execute(script: "create tablespace small location '\(disk.folder)'")
+        defer {
+            _ = try? admin.execute(script: "drop tablespace small")
+            disk.remove()
+        }
         try await fault("disk full", tablespace: "small") { arena in
             let daemon = try arena.startDaemon()
             let writer = arena.startWriter()
@@ -139,8 +145,6 @@ struct ServerFaults {
             }
             arena.expect(daemon.end(within: .zero) == nil, "the daemon is gone")
         }
-        try Connection.connect(cluster.conninfo()).execute(script: "drop tablespace small")
-        disk.remove()
     }
 
     @Test("A standby is promoted when its primary is gone")

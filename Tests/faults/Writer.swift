@@ -9,7 +9,6 @@ final class Writer: Sendable {
 
     private struct State {
         var acknowledged: [String] = []
-        var rolledBack = 0
         var unknown = 0
         var isStopping = false
         var isOver = false
@@ -58,9 +57,9 @@ final class Writer: Sendable {
             }
             isEnding = true
             try open.execute(script: isMeant ? "commit" : "rollback")
-            state.withLock { if isMeant { $0.acknowledged += tags } else { $0.rolledBack += tags.count } }
+            if isMeant { state.withLock { $0.acknowledged += tags } }
         } catch {
-            state.withLock { if isEnding && isMeant { $0.unknown += tags.count } }
+            if isEnding && isMeant { state.withLock { $0.unknown += tags.count } }
             if open.isOpen { _ = try? open.execute(script: "rollback") }
         }
     }
