@@ -157,10 +157,10 @@ def latency_idle(systems, report, count):
         arrived = receiver.delays
     # The first is the one that warmed it.
     peer = [f"{spread(worker.delays[1:])} {name}" for name, worker in workers.items()]
-    p99 = percentile(claimed, 0.99)
+    p99 = percentile(arrived, 0.99)
     report.figures += [
-        Figure("queue: commit to claim, idle, p50 / p99", spread(claimed), "", "p99 < 20 ms", p99 < 20),
-        Figure("queue: commit to effect, idle, p50 / p99", spread(arrived), ", ".join(peer)),
+        Figure("queue: commit to claim, idle, p50 / p99", spread(claimed), ""),
+        Figure("queue: commit to effect, idle, p50 / p99", spread(arrived), ", ".join(peer), "p99 < 20 ms", p99 < 20),
     ]
 
 

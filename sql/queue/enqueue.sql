@@ -72,18 +72,23 @@ declare
     v_job_id bigint;
     v_state  text;
 begin
-    if enqueue.continuation is not null then
-        perform queue.require_function(enqueue.continuation);
-    end if;
-    if enqueue.on_failure is not null then
-        perform queue.require_function(enqueue.on_failure);
-    end if;
-    if enqueue.provider is null and enqueue.payload ? 'url' then
-        provider := queue.provider_of(enqueue.payload);
-    end if;
-    if on_conflict not in ('keep', 'replace', 'debounce') then
-        perform access.refuse('22023', format('"%s" is no way to treat a job that has the key', on_conflict),
-            'keep, replace or debounce.');
+    -- One look for all that most jobs do without: where a transaction is one job, each expression counts.
+    if num_nonnulls(enqueue.continuation, enqueue.on_failure) > 0 or enqueue.payload ? 'url'
+        or on_conflict <> 'keep'
+    then
+        if enqueue.continuation is not null then
+            perform queue.require_function(enqueue.continuation);
+        end if;
+        if enqueue.on_failure is not null then
+            perform queue.require_function(enqueue.on_failure);
+        end if;
+        if enqueue.provider is null and enqueue.payload ? 'url' then
+            provider := queue.provider_of(enqueue.payload);
+        end if;
+        if on_conflict not in ('keep', 'replace', 'debounce') then
+            perform access.refuse('22023', format('"%s" is no way to treat a job that has the key', on_conflict),
+                'keep, replace or debounce.');
+        end if;
     end if;
 
     -- Never in the past: a claim does not look back further than it must. The clock is read in the insert, under

@@ -26,7 +26,12 @@ create or replace function queue.tg__notify()
     language plpgsql volatile
 as $$
 begin
-    perform queue.wake();
+    -- As queue.wake, whose call would cost every insert.
+    if pg_catalog.pg_try_advisory_xact_lock(
+        pg_catalog.hashtext('concierge'), pg_catalog.hashtext('queue_job'))
+    then
+        perform pg_catalog.pg_notify('queue_job', '');
+    end if;
     return null;
 end
 $$;
