@@ -29,7 +29,7 @@ struct Mutation: Sendable, CustomTestStringConvertible {
         Mutation(
             description: "an attempt has a name of its own", function: "queue.start(bigint[], text)",
             from: "token = (j.token + 1)",
-            to: "trace_id = replace((gen_random_uuid())::text, '-', ''), token = (j.token + 1)",
+            to: "trace_id = gen_random_uuid(), token = (j.token + 1)",
             symptom: \.doubleEffects),
         Mutation(
             description: "nobody frees the jobs of the lost", function: "queue.recover()",
