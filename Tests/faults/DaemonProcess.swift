@@ -53,7 +53,11 @@ final class DaemonProcess: @unchecked Sendable { // `status` is read and written
         return status
     }
 
-    var log: String { (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "" }
+    /// Not by String(contentsOfFile:), which leaks its buffer when the file grows meanwhile.
+    var log: String {
+        let bytes = try? FileHandle(forReadingFrom: URL(fileURLWithPath: logPath)).readToEnd()
+        return String(decoding: bytes ?? Data(), as: UTF8.self)
+    }
 
     /// How many lines say that this happened.
     func count(_ event: String) -> Int {
