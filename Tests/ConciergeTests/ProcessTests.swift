@@ -170,22 +170,22 @@ struct ProcessTests {
 
     @Test("Two migrators take turns: one applies, the other waits, says for whom, and finds nothing to do")
     func takingTurns() throws {
-        let project = try TemporaryProject(["migrations/0001_a.sql": "create table a (); select pg_sleep(1);"]
-        )
+        let project = try TemporaryProject([
+            "migrations/0001_a.sql": "create table a (); select pg_advisory_xact_lock(4711);"
+        ])
         try TestServer.withDatabase { target in
             let url = TestServer.url(target)
             let watcher = try target.connect()
+            try watcher.query("select pg_advisory_lock(4711)")
             let first = try Child(["migrate", "--database", url], in: project.root)
-            try wait(
-                watcher,
-                until:
-                    isRunning("pg_sleep(1)")
-            )
-            let second = try run(["migrate", "--database", url], in: project.root)
+            try wait(watcher, until: isRunning("pg_advisory_xact_lock(4711)"))
+            let waiting = try Child(["migrate", "--database", url], in: project.root)
+            #expect(waiting.line(after: "waiting for concierge migrate of postgres") != nil)
+            try watcher.query("select pg_advisory_unlock(4711)")
             let one = first.end()
+            let second = waiting.end()
             #expect(one.status == 0 && second.status == 0)
             #expect(one.output.contains("up to date"))
-            #expect(second.output.contains("waiting for concierge migrate of postgres"))
             #expect(second.output.contains("nothing to do"))
         }
     }

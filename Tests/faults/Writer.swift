@@ -26,7 +26,7 @@ final class Writer: Sendable {
             var dice = Dice(name)
             var connection: Connection?
             var count = 0
-            while count < limit, !state.withLock(\.isStopping) {
+            while count < limit, !state.withLock({ $0.isStopping }) {
                 if connection?.isOpen != true { connection = try? Connection.connect(conninfo) }
                 guard let open = connection else {
                     pause(.milliseconds(50))
@@ -72,10 +72,10 @@ final class Writer: Sendable {
 
     /// Waits until its limit is reached; returns what the server said is committed.
     func end() -> [String] {
-        _ = eventually { state.withLock(\.isOver) }
-        return state.withLock(\.acknowledged)
+        _ = eventually { state.withLock { $0.isOver } }
+        return state.withLock { $0.acknowledged }
     }
 
-    var acknowledged: Int { state.withLock(\.acknowledged.count) }
-    var unknown: Int { state.withLock(\.unknown) }
+    var acknowledged: Int { state.withLock { $0.acknowledged.count } }
+    var unknown: Int { state.withLock { $0.unknown } }
 }
