@@ -80,15 +80,21 @@ struct MutationTests {
     @Test("when the queue is broken", arguments: isWhole ? Mutation.all : Array(Mutation.all.prefix(1)))
     func mutation(_ mutation: Mutation) async throws {
         let name = "mutation: \(mutation.description)"
-        let verdict = try await observe(name, on: Stage.forDaemons, isMeantToFail: true) { arena in
-            let function = "'\(mutation.function)'::regprocedure"
-            let definition = try arena.sql("select pg_get_functiondef(\(function))") ?? ""
-            let mutated = definition.replacingOccurrences(of: mutation.from, with: mutation.to)
-            arena.expect(mutated != definition, "there is nothing to mutate")
-            try arena.connect().execute(script: mutated)
-            arena.patience = .seconds(10)
-            try mutation.fault(arena)
-        }
+        var verdict: Verdict
+        var attempts = 0
+        repeat {
+            attempts += 1
+            verdict = try await observe(name, on: Stage.forDaemons, isMeantToFail: true) { arena in
+                let function = "'\(mutation.function)'::regprocedure"
+                let definition = try arena.sql("select pg_get_functiondef(\(function))") ?? ""
+                let mutated = definition.replacingOccurrences(of: mutation.from, with: mutation.to)
+                arena.expect(mutated != definition, "there is nothing to mutate")
+                try arena.connect().execute(script: mutated)
+                arena.patience = .seconds(10)
+                try mutation.fault(arena)
+            }
+            // A fault that met nothing under way shows nothing: on a busy machine it may take another one.
+        } while mutation.symptom(verdict) == 0 && attempts < 3
         #expect(mutation.symptom(verdict) > 0, "it survived: \(verdict)")
         #expect(!verdict.description.contains("nothing to mutate"))
     }
