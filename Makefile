@@ -3,12 +3,12 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test faults fuzz sanitize bench build setup lint clean need-swift
+.PHONY: help demo test faults fuzz sanitize bench bench-retrieval build setup lint clean need-swift
 
 concierge := .build/release/concierge
 
 help:                   ## this list
-	@awk -F ' *## ' '/^[a-z]+:.*## / { sub(/:.*/, "", $$1); printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ' *## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup build       ## a conference, a question, its cited answer, and an answer that changes at once
 	@$(concierge) dev up
@@ -28,13 +28,17 @@ fuzz: setup build       ## every parser, five minutes each or FUZZ_SECONDS: Test
 	@$(concierge) migrate
 	@DATABASE_URL=$$($(concierge) dev url) Tests/fuzz/run
 
-sanitize: setup build   ## the Swift tests under AddressSanitizer and under ThreadSanitizer
+sanitize: setup build   ## the Swift tests and the extension under sanitizers for memory and threads
 	@$(concierge) dev up
 	@Tests/sanitize/run
 
 bench: setup build      ## every figure we claim, beside a peer's
 	@$(concierge) dev up
 	@bench/run
+
+bench-retrieval: setup build  ## how good, exact, fast and fresh search is, beside its peers (two hours)
+	@$(concierge) dev up
+	@bench/run retrieval
 
 # The Swift libraries go into the file: it runs where there is no Swift, and where a unit may not read the toolchain.
 build: need-swift       ## the concierge command, in .build/release

@@ -10,11 +10,12 @@ import freshness
 import jobs
 import lint
 import migrate
+import retrieval
 import writers
 from stage import Report, Stage, machine
 
 FIGURES = {"context": context, "freshness": freshness, "writers": writers, "daemon": daemon,
-           "lint": lint, "migrate": migrate, "queue": jobs}
+           "lint": lint, "migrate": migrate, "queue": jobs, "retrieval": retrieval}
 
 
 def main():
@@ -32,7 +33,7 @@ def main():
     names = options.name or list(FIGURES)
     stage = Stage()
     # These alone need no data: what they need they make themselves.
-    with nullcontext() if set(names) <= {"lint", "queue"} else stage:
+    with nullcontext() if set(names) <= {"lint", "queue", "retrieval"} else stage:
         for name in names:
             FIGURES[name].measure(stage, report, options.quick)
     print_table(report, facts, options.quick)

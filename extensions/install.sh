@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 #
 # Put on a Debian machine what Concierge stands on: the PostgreSQL server with pgvector, pg_cron, pgTAP and
-# plpgsql_check, and the headers the daemon and our extensions are compiled against.
+# plpgsql_check, and the headers the daemon and our extension are compiled against; and build that one.
 #
 #   extensions/install.sh             install what is missing; says so in one line when nothing is
 #   extensions/install.sh --upgrade   also look for a newer pgvector than the one that was built here
@@ -13,6 +13,8 @@ set -euo pipefail
 readonly oldest_server=15             # security_invoker views
 readonly oldest_pgvector=0.8.0        # iterative index scans
 readonly safe_pgvector=0.8.2          # CVE-2026-3172: parallel HNSW builds
+native=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/concierge_native
+readonly native
 
 say()  { printf '%s\n' "$*"; }
 die()  { printf 'install.sh: %s\n' "$*" >&2; exit 1; }
@@ -70,10 +72,24 @@ missing_packages() {
 # "pgvector 0.8.7, pg_cron 1.4.2, …" as the server will report them.
 extension_versions() {
     local name label
-    for name in vector:pgvector pg_cron pgtap:pgTAP plpgsql_check; do
+    for name in vector:pgvector pg_cron pgtap:pgTAP plpgsql_check concierge_native; do
         label=${name#*:} name=${name%%:*}
         sed -n "s/^default_version *= *'\(.*\)'.*/$label \1/p" "/usr/share/postgresql/$1/extension/$name.control"
     done | paste -sd, | sed 's/,/, /g'
+}
+
+# What concierge_native is made of, and for which server: the sum of what was built lies beside the extension.
+native_sum() {
+    { "/usr/lib/postgresql/$1/bin/pg_config" --version &&
+        cat "$native"/{Makefile,*.c,*.h,*.control,*.sql}; } | sha256sum | cut -d ' ' -f 1
+}
+
+native_sum_file() { say "/usr/share/postgresql/$1/extension/concierge_native.sum"; }
+
+native_is_installed() {
+    local file
+    file=$(native_sum_file "$1")
+    [[ -f $file && -f /usr/lib/postgresql/$1/lib/concierge_native.so && $(<"$file") == "$(native_sum "$1")" ]]
 }
 
 say_if_pgvector_is_unsafe() {
@@ -220,6 +236,33 @@ install_pgvector() {
 }
 
 
+# --- Our own ---------------------------------------------------------------------------------------------
+
+# Copied first: what root builds in the tree, its owner could not remove.
+install_native() {
+    local major=$1
+    native_is_installed "$major" && return
+    mkdir "$scratch/native"
+    cp "$native"/{Makefile,*.c,*.h,*.control,*.sql} "$scratch/native"
+    local make=(make -C "$scratch/native" "PG_CONFIG=/usr/lib/postgresql/$major/bin/pg_config" with_llvm=no)
+    quietly "${make[@]}" || explain "concierge_native did not compile: see above."
+    quietly "${make[@]}" install || explain "concierge_native did not install: see above."
+    native_sum "$major" >"$(native_sum_file "$major")"
+    say "concierge_native $(sed -n "s/^default_version *= *'\(.*\)'.*/\1/p" "$native/concierge_native.control"): built"
+}
+
+
+# Starts all over as root, unless this is root already.
+become_root() {
+    if ((EUID != 0)); then
+        command -v sudo >/dev/null || die "installing needs root, and there is no sudo here: run it as root."
+        exec sudo -- bash "$0" "$@"
+    fi
+    scratch=$(mktemp -d)
+    chmod 755 "$scratch"                # _apt reads in it
+}
+
+
 # --- The run ---------------------------------------------------------------------------------------------
 
 upgrade=no
@@ -238,16 +281,17 @@ major=$(installed_server_major)
 if [[ $upgrade == no && -n $major && $major -ge $oldest_server && -z $(missing_packages "$major") ]]; then
     have=$(pgvector_version "$major")
     if [[ -n $have ]] && ! older "$have" "$oldest_pgvector"; then
+        if ! native_is_installed "$major"; then
+            become_root "$@"
+            install_native "$major"
+        fi
         say "PostgreSQL $major with $(extension_versions "$major"): already installed"
         say_if_pgvector_is_unsafe "$major"
         exit 0
     fi
 fi
 
-if ((EUID != 0)); then
-    command -v sudo >/dev/null || die "installing packages needs root, and there is no sudo here: run it as root."
-    exec sudo -- bash "$0" "$@"
-fi
+become_root "$@"
 
 # shellcheck source=/dev/null
 [[ $(. /etc/os-release && say "$ID") == debian ]] ||
@@ -255,8 +299,6 @@ fi
 
 export DEBIAN_FRONTEND=noninteractive
 export NEEDRESTART_MODE=l             # a library upgrade must not restart somebody's services
-scratch=$(mktemp -d)
-chmod 755 "$scratch"                  # _apt reads in it
 
 apt_get update || say "note: apt-get update failed; going on with the lists of last time" >&2
 if [[ -z $major || $major -lt $oldest_server ]]; then
@@ -274,4 +316,5 @@ have=$(pgvector_version "$major")
 if [[ $upgrade == yes || -z $have ]] || older "$have" "$oldest_pgvector"; then
     install_pgvector "$major"
 fi
+install_native "$major"
 say_if_pgvector_is_unsafe "$major"

@@ -17,6 +17,7 @@ let demoCommands = [
 private struct Demo {
     static let tenant = "demo"
     static let event = "hearth-beam-2027"
+    static let workspace = "guide"
     static let attendee = PersonalSession(tenant: tenant, subject: "maria-alvarez")
     static let organizer = PersonalSession(tenant: tenant, subject: "organizer")
     /// Thursday of the conference, between two talks. An administrator's session may set its clock.
@@ -26,14 +27,19 @@ private struct Demo {
     let connection: Connection
     let schedule: String
     let exhibition: String
+    /// What the fair gives its visitors to read.
+    let documents: [(title: String, text: String)]
 
     init(project: String, target: Target) throws {
         guard let schedule = try readText(project + "/demo/conference.json"),
-            let exhibition = try readText(project + "/demo/exhibition.json")
+            let exhibition = try readText(project + "/demo/exhibition.json"),
+            let guide = try readText(project + "/demo/docs/visitor-guide.md"),
+            let rebates = try readText(project + "/demo/docs/rebates.md")
         else { throw Failure("there is no folder demo here", hint: "Run it in a checkout of the project.") }
         self.target = target
         self.schedule = schedule
         self.exhibition = exhibition
+        documents = [("Visitor guide", guide), ("Rebates and permits", rebates)]
         connection = try target.connect(as: "concierge demo")
     }
 
@@ -48,6 +54,7 @@ private struct Demo {
             }
             return "\(report["sessions"] ?? "0") sessions, \(report["speakers"] ?? "0") speakers"
         }
+        try step("what visitors get to read") { try loadDocuments() }
         let daemon = try Child(daemonArguments())
         defer { daemon.stop() }
         try step("the daemon refreshes what is cached") { try waitForRefresh() }
@@ -56,6 +63,9 @@ private struct Demo {
         let before = try ask("She asks", "What should I see next?")
         try explain()
         try ask("She asks", "Which sponsors should I visit?")
+
+        let found = try ask("She asks what no schedule says", "Where can I park my van?")
+        found.sources.forEach { Terminal.say($0) }
 
         Terminal.say("\nWhat she wants kept is kept, and the rules stand in the database:\n")
         try step("a note, because it is information") { try captureNote() }
@@ -84,7 +94,7 @@ private struct Demo {
     private func ask(_ scene: String, _ question: String) throws -> Answer {
         Terminal.say("\n\(scene): \(question)\n")
         let began = ContinuousClock.now
-        let answer = try Answer.ask(question, Demo.attendee, event: Demo.event, at: Demo.moment, connection)
+        let answer = try Answer.ask(question, Demo.attendee, event: Demo.event, workspace: Demo.workspace, at: Demo.moment, connection)
         let duration = began.duration(to: .now)
         Terminal.say(answer.text)
         Terminal.say(Terminal.row("answered", "\(answer.sources.count) citations, \(duration.brief)"))
@@ -139,6 +149,21 @@ private struct Demo {
             }
         } catch let refusal as PostgresError where refusal.sqlState.rawValue.hasPrefix("QC4") {
             return "refused, \(refusal.sqlState.rawValue)"
+        }
+    }
+
+    private func loadDocuments() throws -> String {
+        try Demo.organizer.run(connection) {
+            try connection.query(
+                "select knowledge.create_workspace($1, 'Visitor guide', $2)",
+                [Parameter(Demo.workspace), Parameter(#"{"chunking": "markdown"}"#)])
+            for document in documents {
+                try connection.query(
+                    "select knowledge.add_text($1, $2, $3, $2)",
+                    [Parameter(Demo.workspace), Parameter(document.title), Parameter(document.text)])
+            }
+            let chunks = try connection.query("select count(*) from knowledge.chunks").scalar ?? "0"
+            return "\(documents.count) documents, \(chunks) passages"
         }
     }
 

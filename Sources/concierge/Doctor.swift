@@ -61,7 +61,7 @@ private struct Doctor {
     func examine() throws -> [Finding] {
         let required = ["pgcrypto", "pg_trgm", "btree_gin", "unaccent"]
         let base = try [server(), clock(), checksums(), vector()] + required.map(contrib)
-            + [cron(), roles(), migrations(), settings()]
+            + [native(), cron(), roles(), migrations(), settings()]
         // What only a migrated database has.
         guard try connection.query("select to_regclass('queue.stuck')").scalar != nil else { return base }
         return try base + [daemons(), caches(), stuck(), deadLetters(), indexes(), deadRows(), transactions()]
@@ -127,6 +127,17 @@ private struct Doctor {
         }
         return .well(
             subject, "\(version), safe from CVE-2026-3172 because max_parallel_maintenance_workers = 0")
+    }
+
+    /// Optional: it makes SQL faster and changes no answer.
+    private func native() throws -> Finding {
+        let row = try connection.query(
+            "select installed_version from pg_available_extensions where name = 'concierge_native'"
+        ).first
+        guard let row else { return .well("extension concierge_native", "not on this server; SQL does its work") }
+        return .well(
+            "extension concierge_native",
+            row[0] ?? "not in this database; create extension concierge_native with schema extensions")
     }
 
     /// pg_cron's version where it lives; nil where it does not.

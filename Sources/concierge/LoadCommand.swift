@@ -12,7 +12,16 @@ let loadCommands = [
             OptionRule("tenant", "SLUG", "whose event it is; not needed while there is one tenant"),
             OptionRule("as", "PERSON", "the organizer who imports; not needed while there is one"),
         ],
-        run: loadSchedule)
+        run: loadSchedule),
+    Command(
+        words: ["load", "docs"], operands: "DIR",
+        summary: "Adds the files of a directory to a workspace; again means update.",
+        options: [
+            OptionRule("workspace", "SLUG", "where they go; made if there is none"),
+            OptionRule("tenant", "SLUG", "whose workspace it is; not needed while there is one tenant"),
+            OptionRule("as", "PERSON", "the organizer who adds; not needed while there is one"),
+        ],
+        run: loadDocuments),
 ]
 
 @Sendable private func loadSchedule(_ invocation: Invocation) throws -> Int32 {
@@ -48,4 +57,54 @@ let loadCommands = [
         }
     }
     return 0
+}
+
+/// Text, Markdown, HTML, PDF, DOCX and ODT, each under its path; a file that cannot be read stops no other.
+@Sendable private func loadDocuments(_ invocation: Invocation) throws -> Int32 {
+    guard invocation.operands.count == 1, let folder = invocation.operands.first else {
+        throw UsageError(message: "one directory", command: invocation.command)
+    }
+    let workspace = try invocation.required("workspace")
+    guard fileKind(folder) == .folder else { throw Failure("there is no directory \(folder)") }
+    // What begins with a dot is nobody's document.
+    let paths = try filesBelow(folder, suffix: "").filter { !$0.split(separator: "/").contains { $0.hasPrefix(".") } }
+    let connection = try target(invocation).connect(as: "concierge load")
+    let organizer = try PersonalSession.find(
+        connection, tenant: invocation["tenant"], subject: invocation["as"], role: "organizer")
+    let began = ContinuousClock.now
+    try organizer.run(connection) {
+        try connection.query(
+            """
+            select knowledge.create_workspace($1, $1, '{"chunking": "markdown"}')
+            where not exists (select from knowledge.workspaces w where w.slug = $1)
+            """, [Parameter(workspace)])
+    }
+    var refused = 0
+    for path in paths {
+        let bytes = try readFile(folder + "/" + path)
+        do {
+            try organizer.run(connection) {
+                try connection.query(
+                    "select knowledge.add_file($1, $2, $3, $2)",
+                    [Parameter(workspace), Parameter(path), Parameter(bytes: bytes)])
+            }
+        } catch let error as PostgresError where error.sqlState.rawValue.hasPrefix("QC2") {
+            refused += 1
+            Terminal.say(Terminal.row(path, "refused, \(error.sqlState.rawValue): \(error.message)"))
+        }
+    }
+    let row = try organizer.run(connection) {
+        try connection.query(
+            """
+            select count(*) filter (where status = 'processed') as processed,
+                count(*) filter (where status in ('created', 'processing')) as waiting,
+                count(*) filter (where status = 'error') as failed
+            from knowledge.documents where workspace_id = (
+                select workspace_id from knowledge.workspaces where slug = $1)
+            """, [Parameter(workspace)]
+        ).first
+    }
+    let counts = ["processed", "waiting", "failed"].map { "\(row?[$0] ?? "0") \($0)" }.joined(separator: ", ")
+    Terminal.say(Terminal.row(workspace, "\(counts), \(began.duration(to: .now).brief)"))
+    return refused == 0 ? 0 : 1
 }

@@ -398,6 +398,41 @@ struct ProcessTests {
         }
     }
 
+    @Test("A directory of documents is added, again changes nothing, and what cannot be read stops nothing else")
+    func documents() throws {
+        let project = try TemporaryProject([
+            "docs/pump.md": "# Pump\n\nPress reset when error ERR_42 shows.",
+            "docs/deep/Überblick.txt": "Die Häuser der Straße.",
+            "docs/data.bin": "\u{1}\u{2}",
+            "docs/.hidden.md": "nobody",
+        ])
+        try withMigratedDatabase { target in
+            let url = TestServer.url(target)
+            let connection = try target.connect()
+            try connection.query("select access.create_token_key('k'), access.create_tenant('acme', 'Acme')")
+            try connection.query("select access.create_person('acme', 'olga', 'Olga', '{organizer}')")
+
+            let load = ["load", "docs", project.root + "/docs", "--workspace", "manuals", "--database", url]
+            let first = try run(load, in: project.root)
+            #expect(first.status == 1, "\(first.output)")
+            #expect(first.output.contains("data.bin .") && first.output.contains("refused, QC219"))
+            #expect(first.output.contains("2 processed, 0 waiting, 0 failed"), "\(first.output)")
+            let again = try run(load, in: project.root)
+            #expect(again.output.contains("2 processed"))
+            let documents = try connection.query(
+                "select string_agg(key || ' ' || version, ', ' order by key) from knowledge.documents")
+            #expect(documents.scalar == "deep/Überblick.txt 1, pump.md 1")
+            let found = try run(
+                ["search", "ERR_42", "--database", url, "--workspace", "manuals"], in: project.root)
+            #expect(found.output.contains("Press reset when error ERR_42 shows."), "\(found.output)")
+
+            let none = try run(["load", "docs", "nowhere", "--workspace", "x", "--database", url], in: project.root)
+            #expect(none.status == 1 && none.output == "concierge: there is no directory nowhere\n")
+            let what = try run(["load", "docs", "--workspace", "x", "--database", url], in: project.root)
+            #expect(what.status == 2)
+        }
+    }
+
     @Test("The demo asks, moves a session, and the next answer knows; then anyone can ask")
     func demo() throws {
         try withMigratedDatabase { target in
@@ -416,6 +451,19 @@ struct ProcessTests {
                 ["ask", "What now?", "--as", "nobody", "--database", url], in: TestServer.projectRoot)
             #expect(nobody.status == 1)
             #expect(nobody.output.hasPrefix("concierge: there is no \"nobody\"\nHINT: "))
+
+            #expect(demo.output.contains("»Vans and trucks over seven feet do not fit into the garage"))
+            let guide = ["--workspace", "guide"] + options
+            let parking = try run(["ask", "When does lot E close?"] + guide, in: TestServer.projectRoot)
+            #expect(parking.status == 0 && parking.output.hasPrefix("Lot E closes at 21:00"), "\(parking.output)")
+            #expect(parking.output.contains("Visitor guide: …") && parking.output.contains("»Lot E closes"))
+            let found = try run(["search", "panel permit", "--limit", "1"] + guide, in: TestServer.projectRoot)
+            #expect(found.status == 0 && found.output.contains("[1] Rebates and permits"), "\(found.output)")
+            let why = try run(["search", "panel permit", "--explain"] + guide, in: TestServer.projectRoot)
+            #expect(why.status == 0 && why.output.contains("\"candidates_at_most\""), "\(why.output)")
+            let filter = ["--filter", "{\"colour\": 1}"]
+            let wrong = try run(["search", "panel"] + filter + guide, in: TestServer.projectRoot)
+            #expect(wrong.status == 1 && wrong.output.contains("QC218"), "\(wrong.output)")
 
             let file = TestServer.projectRoot + "/demo/conference.json"
             let load = try run(["load", "schedule", file, "--database", url], in: TestServer.projectRoot)

@@ -1,6 +1,8 @@
 import Foundation
 import Glibc
+import HTTP
 import Postgres
+import Synchronization
 import TestSupport
 import Testing
 
@@ -313,6 +315,67 @@ final class DaemonRuntimeTests {
         #expect(try isFinished(slow))
         #expect(try !isFinished(late))
         #expect(second.count("finished") == 1)
+    }
+
+    @Test(
+        "A site is crawled and a file converted by real effects; crawled again, only what changed is fetched in full",
+        .enabled(if: Converter.pandoc.path != nil, "pandoc is not installed"))
+    func knowledge() throws {
+        let changed = Mutex(false)
+        let web = try HTTPStub { request in
+            let html = [("Content-Type", "text/html; charset=utf-8")]
+            switch request.target {
+            case "/robots.txt":
+                return [.answer(headers: [("Content-Type", "text/plain")], body: Array("User-agent: *\nDisallow: /no".utf8))]
+            case "/":
+                return [.answer(headers: html, body: Array("""
+                    <title>Pumps &amp; valves</title><nav>Home</nav><p>Welcome to the <a href="/blue">blue</a> house,
+                    <a href="/moved">moved</a>, <a href="/no">no</a>.</p><script>var secret</script>
+                    """.utf8))]
+            case "/moved":
+                return [.redirect(to: "/straße".addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? "")]
+            case "/stra%C3%9Fe":
+                return [.answer(headers: html, body: Array("<h1>Straße</h1><p>Sie ist gesperrt.".utf8))]
+            case "/blue" where request.header("If-None-Match") == "\"1\"" && !changed.withLock { $0 }:
+                return [.answer(304)]
+            case "/blue":
+                let word = changed.withLock { $0 } ? "crimson" : "azure"
+                return [.answer(headers: html + [("ETag", "\"1\"")], body: Array("<p>It is \(word).".utf8))]
+            default:
+                return [.answer(404)]
+            }
+        }
+        let local = try #require(AddressPolicy.Allowance("127.0.0.1"))
+        let second = try restarted { $0.allowances = [local] }
+        defer { second.signal() }
+        try server.execute(script: """
+            select access.create_tenant('acme', 'Acme'), access.create_token_key('key');
+            select access.create_person('acme', 'olga', 'Olga', '{organizer}');
+            select set_config('request.jwt', access.issue_token('acme', 'olga'), false);
+            select knowledge.create_workspace('docs', 'Docs');
+            select knowledge.add_site('docs', '\(web.url)', pause => '0.1 s');
+            select knowledge.add_file('docs', 'page.html', '<h1>Tap</h1><p>Turn it &ouml;fter.<script>x</script>')
+            """)
+        let settled = "select count(*) = 4 and bool_and(status = 'processed') from knowledge.documents"
+        #expect(try eventually(within: .seconds(20)) { try sql(settled) == "t" }, "\(second.log)")
+        #expect(try sql("select content from knowledge.documents where key = 'page.html'") == "# Tap\n\nTurn it öfter.\n")
+        #expect(try sql("select title || ': ' || content from knowledge.documents where key = '\(web.url)/'")
+            == "Pumps & valves: Welcome to the blue house, moved, no.\n")
+        #expect(try sql("select content from knowledge.documents where key = '\(web.url)/stra%C3%9Fe'")
+            == "# Straße\n\nSie ist gesperrt.\n")
+        #expect(web.requests.map(\.target).filter { $0 == "/no" }.isEmpty)
+        #expect(try sql("select string_agg(state, ' ' order by url) from knowledge.site_pages") == "read read alias read")
+
+        let unchanged = try sql("select string_agg(key || version, ' ' order by key) from knowledge.documents")
+        let crawled = "select bool_and(p.run = 2) from knowledge.site_pages as p"
+        try sql("select knowledge.crawl_again('docs', '\(web.url)')")
+        #expect(try eventually(within: .seconds(20)) { try sql(crawled) == "t" }, "\(second.log)")
+        #expect(try sql("select string_agg(key || version, ' ' order by key) from knowledge.documents") == unchanged)
+        changed.withLock { $0 = true }
+        try sql("select knowledge.crawl_again('docs', '\(web.url)')")
+        #expect(try eventually(within: .seconds(20)) {
+            try sql("select content from knowledge.documents where key = '\(web.url)/blue'") == "It is crimson.\n"
+        }, "\(second.log)")
     }
 
     @Test("Told to stop under work it ends the job and the refresh in hand, and leaves")

@@ -18,7 +18,7 @@ select t.*, t.oid::regtype::text as name from pg_type as t join test.schemas as 
 left join pg_class as c on c.oid = t.typrelid
 where t.typtype in ('d', 'e', 'r') or c.relkind = 'c';
 
-select set_has('select name::text from test.schemas', $$ values ('access'), ('queue'), ('event'), ('contractor'), ('model'), ('chat') $$, 'The schemas of the design are there');
+select set_has('select name::text from test.schemas', $$ values ('access'), ('queue'), ('event'), ('contractor'), ('model'), ('knowledge'), ('chat'), ('evaluation') $$, 'The schemas of the design are there');
 
 -- Roles.
 select is_empty($$
@@ -103,14 +103,18 @@ select set_eq($$
         ('queue.concurrency_limit'), ('queue.rate_limit'), ('queue.breaker_state'), -- of the whole queue
         ('event.dirty_marks'),      -- one row a write, only ever read by event
         ('event.refresh_state'),    -- one row
-        ('chat.message_patterns')   -- words are the same for all
+        ('chat.message_patterns'),  -- words are the same for all
+        ('knowledge.lexical'), ('knowledge.terms'), ('knowledge.statistics'), ('knowledge.uncounted'), -- of a workspace,
+        ('knowledge.embeddings'), ('knowledge.pending_vectors'), ('knowledge.document_embeddings'),   -- which has one
+        ('knowledge.indexes'), ('knowledge.routes'), ('knowledge.content_changes'), ('knowledge.found_before'), -- and these
+        ('knowledge.changed_rows')  -- of a watch, which has one
     $$, 'Every table has a tenant_id that is not null, save these');
 select is_empty($$
     select r.name from test.relations as r join pg_attribute as a on a.attrelid = r.oid and a.attname = 'tenant_id'
-    where r.relkind in ('r', 'p') and r.name not in ('access.tenants', 'access.audit_log', 'queue.history') and not exists (
+    where r.relkind in ('r', 'p') and r.name not in ('access.tenants', 'access.audit_log', 'queue.history', 'knowledge.documents', 'knowledge.chunks') and not exists (
         select from pg_constraint as c
         where c.conrelid = r.oid and c.contype = 'f' and c.confrelid = 'access.tenants'::regclass and c.conkey = array[a.attnum] and c.confdeltype = 'c') $$,
-    'Rows of a tenant go with their tenant, those of the queue''s history by a trigger; only the audit trail outlives it');
+    'Rows of a tenant go with their tenant, those of the queue''s history and of workspaces by a trigger; only the audit trail outlives it');
 select set_eq($$
     select r.name from test.relations as r
     where r.relkind in ('r', 'p') and exists (select from pg_attribute as a where a.attrelid = r.oid and a.attname = 'tenant_id')
@@ -119,7 +123,13 @@ select set_eq($$
         ('access.audit_log'),           -- the trail itself
         ('access.idempotency_keys'),    -- the write it remembers is in the trail
         ('queue.job'), ('queue.history'), ('queue.dead_letter'), ('queue.schedule'), -- a history of their own
-        ('event.event_days'), ('event.rooms'), ('event.tracks'), ('event.speakers'), ('event.session_speakers') -- follow from a schedule file
+        ('evaluation.queries'), ('evaluation.judgements'), -- follow from a collection's files
+        ('evaluation.runs'), ('evaluation.results'), -- measured, and can be again
+        ('event.event_days'), ('event.rooms'), ('event.tracks'), ('event.speakers'), ('event.session_speakers'), -- follow from a schedule file
+        ('knowledge.documents'),        -- written in partitions: who adds or removes some notes it
+        ('knowledge.chunks'), ('knowledge.audiences'), -- follow from documents
+        ('knowledge.query_vectors'),     -- a cache
+        ('knowledge.site_pages') -- follow from a site
     $$, 'Every table with tenant data is audited, save these');
 select set_eq($$
     select r.name from test.relations as r join pg_trigger as t on t.tgrelid = r.oid and t.tgname = 'audit_update'

@@ -1,7 +1,9 @@
 -- Everything an answer may be drawn from, as one JSON value: what is not in here, no answerer, offline
 -- or model, can say. At most 12 items a facet. Order and content follow from the tables, the clock and
 -- the question alone.
-create or replace function chat.context(event_id uuid, contractor_id uuid, question text default null)
+create or replace function chat.context(
+    event_id uuid, contractor_id uuid, question text default null, top_docs jsonb default '[]'
+)
     returns jsonb
     language plpgsql stable
     set search_path = pg_catalog, pg_temp
@@ -43,7 +45,7 @@ begin
                         and a.status in ('open', 'in_progress')
                     order by a.due_at nulls last, a.created_at, a.action_item_id
                     limit 12) as i)),
-        'general', json_build_object('top_docs', '[]'::json),
+        'general', json_build_object('top_docs', top_docs),
         'event', json_build_object(
             'id', v_event.event_id,
             'slug', v_event.slug,
@@ -61,10 +63,11 @@ begin
 end
 $$;
 
-comment on function chat.context(uuid, uuid, text) is
+comment on function chat.context(uuid, uuid, text, jsonb) is
     'The ConciergeContext: {contractor{id, name, features, action_items}, general{top_docs}, event{id, slug,
 title, time_zone, clock, status, now_sessions, next60_sessions, sponsor_shortlist}}, at most 12 items a facet,
-sessions and sponsors best first with score and why. The question, when given, brings what it names forward.
+sessions and sponsors best first with score and why. The question, when given, brings what it names forward;
+top_docs are passages the caller has found for it (chat.top_docs).
 Errors: 22004 null, QC201 event, QC202 contractor, QC405 someone else''s.';
 
-grant execute on function chat.context(uuid, uuid, text) to concierge_app;
+grant execute on function chat.context(uuid, uuid, text, jsonb) to concierge_app;

@@ -29,7 +29,8 @@ declare
     v_error text;
 begin
     if j.on_failure is not null then
-        perform queue.run_function(j.on_failure, j.job_id, failure);
+        perform queue.run_function(j.on_failure, j.job_id,
+            failure || jsonb_build_object('payload', j.payload));
     end if;
     return null;
 exception when others then

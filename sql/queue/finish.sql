@@ -12,7 +12,8 @@ comment on function queue.is_passing(text) is
 -- Granted to nobody.
 
 -- The result takes effect exactly once: the continuation runs in this transaction, and a stale token changes
--- nothing. The job is gone before its continuation runs, so that this can enqueue the next one of its key.
+-- nothing. The job is history before its continuation runs, so that this can read it, and enqueue the next one of its
+-- key.
 create or replace function queue.finish(job_id bigint, token bigint, result jsonb default '{}')
     returns boolean
     language plpgsql volatile security definer
@@ -31,14 +32,15 @@ begin
         returning j.* into v_job;
         if not found then
             return false;
-        elsif v_job.continuation is not null then
-            perform queue.run_function(v_job.continuation, v_job.job_id, finish.result);
         end if;
         insert into queue.history (job_id, tenant_id, kind, payload, key, state, result, attempts, worker,
             trace_id, created_at, claimed_at, finished_at)
         values (v_job.job_id, v_job.tenant_id, v_job.kind, v_job.payload, v_job.key, 'done', finish.result,
             v_job.attempts, v_job.worker, queue.trace_of(v_job.trace_id, v_job.job_id, v_job.created_at),
             v_job.created_at, v_job.claimed_at, clock_timestamp());
+        if v_job.continuation is not null then
+            perform queue.run_function(v_job.continuation, v_job.job_id, finish.result);
+        end if;
     exception when others then
         get stacked diagnostics v_state = returned_sqlstate, v_error = message_text;
         if queue.is_passing(v_state) then
@@ -62,6 +64,33 @@ comment on function queue.finish(bigint, bigint, jsonb) is
 fault of the job, with its SQLSTATE. False when the token is stale.';
 
 grant execute on function queue.finish(bigint, bigint, jsonb) to concierge_worker;
+
+create or replace function queue.payload_of(job_id bigint)
+    returns jsonb
+    language sql stable
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select h.payload from queue.history as h
+    where h.job_id = payload_of.job_id and h.finished_at >= now();
+end;
+
+comment on function queue.payload_of(bigint) is 'The payload of a job that this transaction has ended: for its continuation.';
+-- Granted to nobody: continuations call it.
+
+-- History tells what was done, and need not keep a file that has found its place.
+create or replace function queue.forget(job_id bigint, keys text[])
+    returns void
+    language sql volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    update queue.history as h
+    set payload = h.payload - forget.keys, result = h.result - forget.keys
+    where h.job_id = forget.job_id and h.finished_at >= now();
+end;
+
+comment on function queue.forget(bigint, text[]) is
+    'Takes keys out of what history keeps of a job that this transaction has ended: for its continuation.';
+-- Granted to nobody: continuations call it.
 
 -- Each job is found by its number. Were the state there to be seen, statistics of a moment when nothing ran would
 -- have all that runs read instead, again for each job, with every entry that an old snapshot keeps. In SQL, which

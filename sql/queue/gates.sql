@@ -153,7 +153,8 @@ declare
 begin
     return coalesce(case split_part(gate, ':', 1)
         when 'rate' then (
-            select queue.rate_opens_at(l, h.rate_units, clock_timestamp())
+            -- It may have opened while the job was being held; and -infinity is a time nobody can reckon with.
+            select greatest(queue.rate_opens_at(l, h.rate_units, clock_timestamp()), clock_timestamp())
             from queue.rate_limit as l
             join queue.job as h on h.state = 'held' and h.held_by = next_opening.gate
             where l.rate_group = v_name

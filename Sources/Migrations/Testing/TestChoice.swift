@@ -55,7 +55,8 @@ public struct TestChoice {
             } else if !["comment", "grant", "revoke"].contains(statement.verb) {
                 // A trigger, a policy, a call that makes them: whoever uses the table meets the functions.
                 let functions = mentions.filter(universe.isFunction)
-                for name in mentions { edges[name, default: []].formUnion(functions) }
+                // The functions do not meet each other by it.
+                for name in mentions.subtracting(functions) { edges[name, default: []].formUnion(functions) }
             }
         }
         everywhere = reach(

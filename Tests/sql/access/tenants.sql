@@ -30,15 +30,40 @@ select queue.set_schedule(t.slug, '@daily', tenant_id => t.tenant_id) from acces
 insert into queue.dead_letter (job_id, tenant_id, kind, payload, priority, rate_units, max_attempts, attempts, token, fault, created_at)
 select row_number() over (), t.tenant_id, 'call', '{}', 1, 0, 1, 1, 1, 'item', now() from access.tenants as t;
 
+create table test.things (thing int primary key, name text);
+create function test.write_documents(tenant text) returns void language plpgsql as $$
+declare
+    v_run bigint;
+begin
+    perform test.act_as(tenant, 'olga');
+    perform knowledge.create_workspace('guide', 'Guide');
+    perform knowledge.add_text('guide', 'Title', 'A text of ' || tenant, 'a');
+    perform knowledge.set_clearance(p.person_id, 1) from access.people as p where p.subject = 'anna';
+    perform knowledge.keep_query_vector('guide', 'q', model.embed_offline('words'));
+    perform knowledge.add_site('guide', 'https://example.com/');
+    perform evaluation.load_collection('c', 'C', '[{"key": "q", "text": "words"}]', '[{"query": "q", "document": "a", "grade": 1}]');
+    v_run := evaluation.start_run('c');
+    perform evaluation.add_results(v_run, '[{"query": "q", "rank": 1, "document": "a", "score": 1}]');
+    perform test.act_as_superuser();
+    insert into knowledge.watches (workspace_id, tenant_id, relation, name, key_columns, title, content, metadata, audience_id)
+    select w.workspace_id, w.tenant_id, 'test.things', 'things', '{1}', '[]', '[]', '{}', (select min(a.audience_id) from knowledge.audiences as a where a.tenant_id = w.tenant_id)
+    from knowledge.workspaces as w join access.tenants as t using (tenant_id) where t.slug = write_documents.tenant;
+    insert into knowledge.site_pages (site_id, tenant_id, url, depth) select s.site_id, s.tenant_id, 'https://example.com/x', 1
+    from knowledge.sites as s join access.tenants as t using (tenant_id) where t.slug = write_documents.tenant;
+end
+$$;
+select test.write_documents('acme'), test.write_documents('globex');
+
 -- Ids as each tenant's superuser would know them; an attacker may have got hold of them too.
 create temp table ids as
-select t.slug as tenant, t.tenant_id, e.event_id, c.contractor_id, s.session_id, i.action_item_id, p.person_id
+select t.slug as tenant, t.tenant_id, e.event_id, c.contractor_id, s.session_id, i.action_item_id, p.person_id, d.document_id
 from access.tenants as t
 join event.events as e using (tenant_id)
 join contractor.contractors as c on c.tenant_id = t.tenant_id and c.key = 'anna'
 join event.event_speakers as s on s.tenant_id = t.tenant_id
 join contractor.contractor_action_items as i on i.tenant_id = t.tenant_id
-join access.people as p on p.tenant_id = t.tenant_id and p.subject = 'anna';
+join access.people as p on p.tenant_id = t.tenant_id and p.subject = 'anna'
+join knowledge.documents as d on d.tenant_id = t.tenant_id;
 grant select on ids to public;
 
 -- A session that is on, in the caches and in the base tables.
@@ -53,7 +78,7 @@ select c.oid::regclass as relation, c.relkind, has_table_privilege('concierge_ap
 from pg_class as c
 join pg_namespace as n on n.oid = c.relnamespace and n.nspowner = to_regrole('concierge_owner')::oid
 join pg_attribute as a on a.attrelid = c.oid and a.attname = 'tenant_id'
-where c.relkind in ('r', 'p', 'v');
+where c.relkind in ('r', 'p', 'v') and not c.relispartition;
 grant select on test.tenant_tables to public;
 
 create function test.visible(tenant uuid, out relation regclass, out own bigint, out foreign_rows bigint) returns setof record language plpgsql as $$
@@ -124,24 +149,29 @@ insert into calls values
     ('QC201', 'select contractor.capture_event_note({mine}, {event}, ''It is dry'', ''c5'')'),
     ('QC206', 'select contractor.capture_event_note({mine}, {my event}, ''It is dry'', ''c6'', {session})'),
     ('QC202', 'select contractor.schedule_followup({contractor}, {my event}, ''m'', ''2028-01-01'', ''c7'')'),
-    ('QC201', 'select contractor.schedule_followup({mine}, {event}, ''m'', ''2028-01-01'', ''c8'')');
+    ('QC201', 'select contractor.schedule_followup({mine}, {event}, ''m'', ''2028-01-01'', ''c8'')'),
+    ('QC202', 'select knowledge.set_clearance({person}, 1)'),
+    ('QC224', 'select knowledge.add_text(''guide'', ''t'', ''c'', parent_id => {document})'),
+    ('QC224', 'select knowledge.add_file(''guide'', ''t.txt'', ''c'', parent_id => {document})');
 grant select on calls to public;
 
 -- Functions that rank what another function has let through, or tell nothing of a tenant.
 select set_eq($$
     select split_part(p.oid::regprocedure::text, '(', 1) from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace and n.nspowner = to_regrole('concierge_owner')::oid
     where has_function_privilege('concierge_app', p.oid, 'execute') and 'uuid'::regtype = any (p.proargtypes)
-        and split_part(p.oid::regprocedure::text, '(', 1) not in ('event.cache_is_exact', 'event.sessions_at', 'event.rank_sessions', 'event.rank_sponsors') $$,
+        and split_part(p.oid::regprocedure::text, '(', 1) not in ('event.cache_is_exact', 'event.sessions_at', 'event.rank_sessions', 'event.rank_sponsors', 'knowledge.remove_document') $$,
     $$ select distinct substring(statement from '(?:select|from) ([a-z_]+\.[a-z_]+)\(') from calls $$,
     'Every function that takes an id is in the list');
 
 create function test.fill(statement text, mine text, theirs text) returns text language sql as $$
-    select replace(replace(replace(replace(replace(replace(statement,
+    select replace(replace(replace(replace(replace(replace(replace(replace(statement,
         '{my event}', quote_literal(m.event_id)), '{mine}', quote_literal(m.contractor_id)),
         '{event}',      quote_literal(coalesce(t.event_id, u.nowhere))),
         '{contractor}', quote_literal(coalesce(t.contractor_id, u.nowhere))),
         '{session}',    quote_literal(coalesce(t.session_id, u.nowhere))),
-        '{item}',       quote_literal(coalesce(t.action_item_id, u.nowhere)))
+        '{item}',       quote_literal(coalesce(t.action_item_id, u.nowhere))),
+        '{person}',     quote_literal(coalesce(t.person_id, u.nowhere))),
+        '{document}',   quote_literal(coalesce(t.document_id, u.nowhere)))
     from ids as m
     left join ids as t on t.tenant = theirs
     cross join (select '00000000-0000-4000-8000-000000000000'::uuid as nowhere) as u
@@ -150,8 +180,9 @@ create function test.fill(statement text, mine text, theirs text) returns text l
 select test.act_as('acme', 'olga');
 select throws_ok(test.fill(statement, 'acme', 'globex'), code::char(5), null, 'With an id of globex, acme''s organizer gets no data: ' || statement) from calls;
 select throws_ok(test.fill(statement, 'acme', 'none'), code::char(5), null, 'An id of nobody is refused the same way: ' || statement) from calls;
+select is(knowledge.remove_document('guide', document_id), false, 'Another tenant''s document is not there to be removed') from ids where tenant = 'globex';
 select test.act_as('globex', 'sam');
-select throws_ok(test.fill(statement, 'globex', 'acme'), code::char(5), null, 'With an id of acme, globex'' service gets no data: ' || statement) from calls where statement !~ 'import_';
+select throws_ok(test.fill(statement, 'globex', 'acme'), case when statement ~ 'set_clearance' then 'QC405' else code end::char(5), null, 'With an id of acme, globex'' service gets no data: ' || statement) from calls where statement !~ 'import_';
 select is(test.current('globex', cached), 1, format('The session that is on, cached: %s', cached)) from unnest('{t,f}'::boolean[]) as cached;
 select is(test.current('acme', cached), 0, format('Another tenant''s is not shown, cached: %s', cached)) from unnest('{t,f}'::boolean[]) as cached;
 select set_config('concierge.clock', '', true);

@@ -78,6 +78,15 @@ select test.finish(j[1]) from both_gates;
 select is(test.claim(), '{}', 'and then for its share');
 select is(held_by, 'rate:both', 'which it has not taken while it waited for the place') from both_gates, test.job(j[2]);
 
+-- A rate that has opened while a job was being held for it.
+select queue.limit_rate('opened', requests => 1, every => '1 hour');
+select test.at_rate('opened', 0);
+update queue.job set state = 'held', held_by = 'rate:opened' where rate_group = 'opened';
+select queue.hold(array_agg(job_id), array['rate:opened']) from queue.job where rate_group = 'opened';
+select ok(opens_at between now() and clock_timestamp(), 'opens now, and not since ever') from queue.closed_gate where gate = 'rate:opened';
+select ok(next_due_in is not null, 'which a look can reckon with') from queue.look('w', '{generate}');
+select is((select count(*)::int from test.claim() as c, unnest(c)), 1, 'and a claim passes');
+
 -- Whatever is held is let go by somebody.
 select is_empty($$ select * from queue.stuck where state = 'held' $$, 'Nothing is held by a gate that is not closed');
 
