@@ -161,7 +161,7 @@ struct EffectsTests {
         #expect(request.header("Content-Type") == "application/json")
         #expect(request.header("Idempotency-Key") == "\(trace)-255")
         #expect(request.header("webhook-id") == "\(trace)-255")
-        #expect(request.header("traceparent") == "00-\(trace)-00000000000000ff-01")
+        #expect(request.header("traceparent") == "00-\(trace)-000000000ff00001-01")
         #expect(request.header("webhook-signature") == nil)
     }
 

@@ -129,7 +129,7 @@ final class Arena {
             """,
             [
                 Parameter(receipts.map(\.tag)), Parameter(receipts.map(\.key)),
-                Parameter(receipts.map { "\($0.execution)" }), Parameter(receipts.map { "\($0.at)" }),
+                Parameter(receipts.map { "\($0.claim)" }), Parameter(receipts.map { "\($0.at)" }),
             ])
         try connection.query(
             "insert into fault.acknowledged select unnest($1::text[])", [Parameter(acknowledged)])
@@ -150,6 +150,17 @@ final class Arena {
             let rows = try connection.query("select to_jsonb(t) from \(table) as t limit 100")
             text += rows.map { "\(table) \($0[0] ?? "")\n" }.joined()
         }
+        // What was taken although a later execution had begun, with all its deliveries, and what was done twice.
+        let odd = try connection.query(
+            """
+            select jsonb_build_object('effect', to_jsonb(e), 'receipts', (
+                select jsonb_agg(to_jsonb(r) order by r.at) from fault.receipt as r where r.tag = e.tag))
+            from fault.effect as e
+            where exists (
+                select from fault.receipt as r where r.tag = e.tag and r.execution > e.execution and r.at < e.at)
+            limit 20
+            """)
+        text += odd.map { "stale \($0[0] ?? "")\n" }.joined()
         try text.write(toFile: folder + "/left", atomically: true, encoding: .utf8)
     }
 

@@ -7,8 +7,11 @@ final class Receiver: Sendable {
     struct Receipt: Sendable {
         let tag: String
         let key: String
-        /// Which delivery of this tag it is, from 1.
+        /// Which delivery of this tag it is, from 1, as they were read.
         let execution: Int
+        /// Which claim of the job it came from: on a busy machine what one daemon sent before it ended may be read
+        /// after what the next one sends.
+        let claim: Int
         let at: Double
     }
 
@@ -35,6 +38,7 @@ final class Receiver: Sendable {
             }
             let receipt = Receipt(
                 tag: tag, key: request.header("Idempotency-Key") ?? "", execution: count,
+                claim: Receiver.claim(of: request.header("traceparent") ?? ""),
                 at: Date().timeIntervalSince1970)
             ledger.receipts.withLock { $0.append(receipt) }
             let manner = ledger.manner.withLock { $0 }
@@ -49,9 +53,15 @@ final class Receiver: Sendable {
     func behave(_ manner: @escaping Manner) { ledger.manner.withLock { $0 = manner } }
     func behaveWell() { behave { _ in nil } }
 
-    /// The good answer: the count.
+    /// The token of a claim, as the daemon writes it into the last five digits of the parent id.
+    private static func claim(of traceparent: String) -> Int {
+        let parts = traceparent.split(separator: "-")
+        return parts.count == 4 ? Int(parts[2].suffix(5), radix: 16) ?? 0 : 0
+    }
+
+    /// The good answer: the claim.
     static func answer(_ receipt: Receipt) -> HTTPStub.Step {
-        .answer(body: Array("\(receipt.execution)".utf8))
+        .answer(body: Array("\(receipt.claim)".utf8))
     }
 
     /// The good answer, after a while.

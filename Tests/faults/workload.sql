@@ -19,7 +19,7 @@ create table fault.effect (
 );
 comment on table  fault.effect           is 'What continuations did.';
 comment on column fault.effect.tag       is 'Null when no unit has that job.';
-comment on column fault.effect.execution is 'The delivery whose answer it was, by the receiver''s count; null for a call.';
+comment on column fault.effect.execution is 'The claim whose delivery was answered; null for a call.';
 
 create table fault.receipt (
     tag       text        not null,

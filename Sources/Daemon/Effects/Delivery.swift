@@ -67,9 +67,11 @@ struct Delivery: Equatable {
         return encoded(Answer(status: response.status, text: content.text, base64: content.base64))
     }
 
-    /// W3C's parent id: the job, in sixteen hexadecimal digits, of which one at least is not zero.
+    /// W3C's parent id: this attempt of the job, in sixteen hexadecimal digits, of which one at least is not zero:
+    /// the job's number, and in the last five the token of its claim.
     private func spanID(of job: Job) -> String {
-        let digits = String(UInt64(job.id) ?? 1, radix: 16)
+        let number = (UInt64(job.id) ?? 1) << 20 | (UInt64(job.token) ?? 0) & 0xfffff
+        let digits = String(number, radix: 16)
         return String(repeating: "0", count: max(16 - digits.count, 0)) + digits
     }
 }
