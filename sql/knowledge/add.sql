@@ -8,21 +8,6 @@ comment on function knowledge.content_hash(text, text, text, text, text) is
     'SHA-256 of all that is indexed of a document.';
 -- Granted to nobody: functions of this schema call it.
 
-create or replace function knowledge.workspace_to_fill(workspace text)
-    returns knowledge.workspaces
-    language plpgsql stable
-    set search_path = pg_catalog, pg_temp
-as $$
-begin
-    perform access.require_role('organizer', 'service');
-    return knowledge.require_workspace(workspace);
-end
-$$;
-
-comment on function knowledge.workspace_to_fill(text) is
-    'The workspace, for who may add to it. Errors: QC401-QC403, QC405 not an organizer or service, QC215 there is none.';
--- Granted to nobody: functions of this schema call it.
-
 -- The one way a document comes in. Under a key it has, it replaces itself, and the same again changes nothing; without a
 -- key the same text is recognised, too. What has a source and no content yet is created, and found as it was before until
 -- knowledge.put_content brings its text.
@@ -271,11 +256,10 @@ create or replace function knowledge.add_texts(workspace text, texts jsonb)
 as $$
 #variable_conflict use_variable
 declare
-    v_workspace knowledge.workspaces := knowledge.require_workspace(workspace);
+    v_workspace knowledge.workspaces := knowledge.workspace_to_fill(workspace);
     v_ids       uuid[];
     v_plain     boolean;
 begin
-    perform access.require_role('organizer', 'service');
     if jsonb_typeof(texts) is distinct from 'array' then
         perform access.refuse('22023', 'texts are a JSON array of objects',
             'Each has arguments of knowledge.add_text by their names.');
@@ -392,10 +376,9 @@ create or replace function knowledge.remove_document(workspace text, document_id
 as $$
 #variable_conflict use_variable
 declare
-    v_workspace knowledge.workspaces := knowledge.require_workspace(workspace);
+    v_workspace knowledge.workspaces := knowledge.workspace_to_fill(workspace);
     v_ids       uuid[];
 begin
-    perform access.require_role('organizer', 'service');
     -- With its parts, in the order of ids, so that two cannot wait for each other.
     execute format($sql$
         with recursive part as (
@@ -430,11 +413,10 @@ create or replace function knowledge.reprocess(workspace text, only_errors boole
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_workspace knowledge.workspaces := knowledge.require_workspace(workspace);
+    v_workspace knowledge.workspaces := knowledge.workspace_to_fill(workspace);
     v_count     bigint := 0::bigint;
     v_id        uuid;
 begin
-    perform access.require_role('organizer', 'service');
     for v_id in execute format($sql$
         select d.document_id from knowledge.documents_%1$s as d
         where d.workspace_id = %1$s and d.content is not null and (not $1 or d.status = 'error')

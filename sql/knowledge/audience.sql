@@ -1,3 +1,19 @@
+create or replace function knowledge.check_level(level int)
+    returns void
+    language plpgsql stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if level is null or level not between 0 and 32767 then
+        perform access.refuse('22023', format('%s is no access level', coalesce(level::text, 'null')),
+            'A level is 0, for everybody, to 32767.');
+    end if;
+end
+$$;
+
+comment on function knowledge.check_level(int) is 'Refuses what is no access level. Errors: 22023.';
+-- Granted to nobody: functions of this schema call it.
+
 create or replace function knowledge.audience(tenant_id uuid, level int, groups text[])
     returns bigint
     language plpgsql volatile
@@ -9,10 +25,7 @@ declare
         select distinct g from unnest(audience.groups) as g where g is not null order by g);
     v_id     bigint;
 begin
-    if audience.level is null or audience.level not between 0 and 32767 then
-        perform access.refuse('22023', format('%s is no access level', coalesce(audience.level::text, 'null')),
-            'A level is 0, for everybody, to 32767.');
-    end if;
+    perform knowledge.check_level(audience.level);
     select a.audience_id into v_id from knowledge.audiences as a
     where a.tenant_id = audience.tenant_id and a.level = audience.level and a.groups = v_groups;
     if v_id is null then
@@ -62,10 +75,7 @@ as $$
 #variable_conflict use_column
 begin
     perform access.require_role('organizer');
-    if set_clearance.level is null or set_clearance.level not between 0 and 32767 then
-        perform access.refuse('22023', format('%s is no access level', coalesce(set_clearance.level::text, 'null')),
-            'A level is 0, for everybody, to 32767.');
-    end if;
+    perform knowledge.check_level(set_clearance.level);
     insert into knowledge.clearances as c (person_id, tenant_id, level, groups)
     select p.person_id, p.tenant_id, set_clearance.level,
         array(select distinct g from unnest(set_clearance.groups) as g where g is not null order by g)

@@ -16,11 +16,9 @@ begin
     if query is null or chunk_ids is null or budget is null then
         perform access.refuse('22004', 'a query, chunks and a budget are required');
     end if;
-    select knowledge.query_vector(array_agg(w.lexeme), array_agg(w.factor)) into v_vector
+    select m.query_vector into v_vector
     from knowledge.read_query(query, v_workspace.languages) as r
-    cross join lateral knowledge.weigh_terms(v_workspace.workspace_id, r.lexemes, r.counts, array(
-        select u.chunk_id from knowledge.uncounted as u
-        where u.workspace_id = v_workspace.workspace_id and u.lexemes is null limit 5001)) as w;
+    cross join lateral knowledge.match_words(v_workspace.workspace_id, r.lexemes, r.counts, null, '', null, null, 0) as m;
 
     return query execute format($sql$
         with chosen as (

@@ -198,10 +198,8 @@ declare
 begin
     if v_generation is null then
         return;
-    elsif jsonb_array_length(result -> 'embeddings') is distinct from jsonb_array_length(v_payload -> 'inputs') then
-        perform access.refuse('QC501', format('the model was given %s texts and returned %s vectors',
-            jsonb_array_length(v_payload -> 'inputs'), coalesce(jsonb_array_length(result -> 'embeddings'), 0)));
     end if;
+    perform knowledge.check_count(v_payload -> 'inputs', result -> 'embeddings', 'vectors');
     insert into knowledge.query_vectors (tenant_id, model, query_hash, embedding)
     select v_generation.tenant_id, v_generation.model, sha256(convert_to(i.input ->> 'text', 'UTF8')),
         knowledge.check_vector((o.output::text)::extensions.vector, v_generation.dimensions)

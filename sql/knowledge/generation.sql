@@ -8,10 +8,9 @@ create or replace function knowledge.open_generation(
 as $$
 #variable_conflict use_column
 declare
-    v_workspace knowledge.workspaces := knowledge.require_workspace(workspace);
+    v_workspace knowledge.workspaces := knowledge.workspace_to_fill(workspace);
     v_id        bigint;
 begin
-    perform access.require_role('organizer', 'service');
     if open_generation.model = 'offline' and open_generation.dimensions <> 256 then
         perform access.refuse('22023', 'the offline model has 256 dimensions', 'Leave dimensions out.');
     elsif not half and dimensions > 2000 or dimensions > 4000 then
@@ -221,7 +220,6 @@ begin
         end loop;
     end if;
     perform knowledge.mean_vectors(generation, chunk_ids);
-    perform knowledge.note_change(generation.workspace_id);
 end
 $$;
 
@@ -266,6 +264,7 @@ begin
     into v_chunk_ids;
     if v_chunk_ids <> '{}' then
         perform knowledge.embed_chunks(v_generation, v_chunk_ids);
+        perform knowledge.note_change(v_generation.workspace_id);
         perform queue.enqueue('call', jsonb_build_object('generation_id', v_generation.generation_id),
             'knowledge.embed_missing');
     else
@@ -304,10 +303,8 @@ declare
 begin
     if v_generation is null then
         return;
-    elsif jsonb_array_length(result -> 'embeddings') is distinct from jsonb_array_length(v_payload -> 'inputs') then
-        perform access.refuse('QC501', format('the model was given %s texts and returned %s vectors',
-            jsonb_array_length(v_payload -> 'inputs'), jsonb_array_length(result -> 'embeddings')));
     end if;
+    perform knowledge.check_count(v_payload -> 'inputs', result -> 'embeddings', 'vectors');
     execute format($sql$
         with answered as (
             select decode(i.input ->> 'hash', 'hex') as content_hash,
@@ -357,6 +354,23 @@ end;
 
 comment on function knowledge.give_up_vectors(bigint, jsonb) is 'On failure of embed: notes why chunks have no vector.';
 -- Granted to nobody: the queue calls it.
+
+create or replace function knowledge.check_count(texts jsonb, answers jsonb, what text)
+    returns void
+    language plpgsql stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if jsonb_array_length(answers) is distinct from jsonb_array_length(texts) then
+        perform access.refuse('QC501', format('the model was given %s texts and returned %s %s',
+            jsonb_array_length(texts), coalesce(jsonb_array_length(answers), 0), what));
+    end if;
+end
+$$;
+
+comment on function knowledge.check_count(jsonb, jsonb, text) is
+    'Refuses what a model returned unless it is one for each text. Errors: QC501.';
+-- Granted to nobody: functions of this schema call it.
 
 create or replace function knowledge.check_vector(embedding extensions.vector, dimensions int)
     returns extensions.vector
@@ -456,9 +470,8 @@ create or replace function knowledge.switch_generation(workspace text, generatio
 as $$
 #variable_conflict use_column
 declare
-    v_workspace knowledge.workspaces := knowledge.require_workspace(workspace);
+    v_workspace knowledge.workspaces := knowledge.workspace_to_fill(workspace);
 begin
-    perform access.require_role('organizer', 'service');
     if not exists (
         select from knowledge.generations as g
         where g.generation_id = switch_generation.generation_id and g.workspace_id = v_workspace.workspace_id)
@@ -494,9 +507,8 @@ create or replace function knowledge.drop_generation(workspace text, generation_
 as $$
 #variable_conflict use_column
 declare
-    v_workspace knowledge.workspaces := knowledge.require_workspace(workspace);
+    v_workspace knowledge.workspaces := knowledge.workspace_to_fill(workspace);
 begin
-    perform access.require_role('organizer', 'service');
     delete from knowledge.generations as g
     where g.generation_id = drop_generation.generation_id and g.workspace_id = v_workspace.workspace_id;
     if found then

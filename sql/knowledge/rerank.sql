@@ -41,10 +41,7 @@ as $$
 declare
     v_documents jsonb := queue.payload_of(reranked.job_id) -> 'documents';
 begin
-    if jsonb_array_length(result -> 'scores') is distinct from jsonb_array_length(v_documents) then
-        perform access.refuse('QC501', format('the model was given %s texts and returned %s scores',
-            jsonb_array_length(v_documents), coalesce(jsonb_array_length(result -> 'scores'), 0)));
-    end if;
+    perform knowledge.check_count(v_documents, result -> 'scores', 'scores');
     return query
     select (d.document ->> 'chunk_id')::bigint, (s.score #>> '{}')::double precision
     from jsonb_array_elements(v_documents) with ordinality as d (document, place)

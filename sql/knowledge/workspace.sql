@@ -22,6 +22,21 @@ comment on function knowledge.require_workspace(text) is
     'The workspace of the signed-in person''s tenant with this slug. Errors: QC401-QC403, QC215 there is none.';
 -- Granted to nobody: functions of this schema call it.
 
+create or replace function knowledge.workspace_to_fill(workspace text)
+    returns knowledge.workspaces
+    language plpgsql stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform access.require_role('organizer', 'service');
+    return knowledge.require_workspace(workspace);
+end
+$$;
+
+comment on function knowledge.workspace_to_fill(text) is
+    'The workspace, for who may add to it. Errors: QC401-QC403, QC405 not an organizer or service, QC215 there is none.';
+-- Granted to nobody: functions of this schema call it.
+
 -- Tables of its own, attached and not made in place: that would wait for, and stop, everybody who searches.
 create or replace function knowledge.make_partition(parent text, id bigint)
     returns void
@@ -143,10 +158,9 @@ create or replace function knowledge.configure_workspace(workspace text, setting
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_old knowledge.workspaces := knowledge.require_workspace(workspace);
+    v_old knowledge.workspaces := knowledge.workspace_to_fill(workspace);
     v_new knowledge.workspaces;
 begin
-    perform access.require_role('organizer', 'service');
     perform knowledge.check_settings(settings);
     perform knowledge.apply_settings(v_old.workspace_id, settings);
     select * into v_new from knowledge.workspaces as w where w.workspace_id = v_old.workspace_id;
@@ -177,9 +191,8 @@ create or replace function knowledge.drop_workspace(workspace text)
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_workspace knowledge.workspaces := knowledge.require_workspace(workspace);
+    v_workspace knowledge.workspaces := knowledge.workspace_to_fill(workspace);
 begin
-    perform access.require_role('organizer', 'service');
     delete from knowledge.workspaces as w where w.workspace_id = v_workspace.workspace_id;
 end
 $$;
@@ -270,9 +283,8 @@ create or replace function knowledge.set_index(
 as $$
 #variable_conflict use_column
 declare
-    v_workspace knowledge.workspaces := knowledge.require_workspace(workspace);
+    v_workspace knowledge.workspaces := knowledge.workspace_to_fill(workspace);
 begin
-    perform access.require_role('organizer', 'service');
     perform knowledge.filter_documents(v_workspace, set_index.filters);
     insert into knowledge.indexes (workspace_id, name, filters, lexical_weight, vector_weight)
     values (v_workspace.workspace_id, set_index.name, set_index.filters, set_index.lexical_weight,
@@ -296,9 +308,8 @@ create or replace function knowledge.set_route(workspace text, priority int, pat
 as $$
 #variable_conflict use_column
 declare
-    v_workspace knowledge.workspaces := knowledge.require_workspace(workspace);
+    v_workspace knowledge.workspaces := knowledge.workspace_to_fill(workspace);
 begin
-    perform access.require_role('organizer', 'service');
     if set_route.pattern is null or set_route.name is null then
         delete from knowledge.routes as r
         where r.workspace_id = v_workspace.workspace_id and r.priority = set_route.priority;
