@@ -271,7 +271,8 @@ begin
                 access_level int, access_groups text[], parent_id uuid)
             left join knowledge.documents_%1$s as d on d.workspace_id = %1$s and d.key = t.key
             where t.key is null or t.content is null or t.language is not null or d.key is not null
-                or coalesce(t.access_level, 0) <> 0 or coalesce(t.access_groups, '{}') <> '{}')
+                or coalesce(t.access_level, 0) <> 0 or coalesce(t.access_groups, '{}') <> '{}'
+                or t.parent_id is not null)
             and (select count(*) = count(distinct t.key) from jsonb_to_recordset($1) as t (key text))$sql$,
         v_workspace.workspace_id)
     into v_plain using texts;
@@ -289,12 +290,12 @@ begin
     execute format($sql$
         with written as (
             insert into knowledge.documents_%1$s (workspace_id, tenant_id, kind, key, title, content, content_hash, url,
-                metadata, audience_id, occurred_at, parent_id, status)
+                metadata, audience_id, occurred_at, status)
             select %1$s, $2, 'text', t.key, coalesce(t.title, ''), t.content,
                 knowledge.content_hash('text', t.title, t.content, null, null), t.url, coalesce(t.metadata, '{}'), $3,
-                t.occurred_at, t.parent_id, 'processing'
+                t.occurred_at, 'processing'
             from jsonb_to_recordset($1) as t (key text, title text, content text, url text, metadata jsonb,
-                occurred_at timestamptz, parent_id uuid)
+                occurred_at timestamptz)
             returning document_id
         )
         select array_agg(w.document_id) from written as w$sql$, v_workspace.workspace_id)

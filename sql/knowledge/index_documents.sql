@@ -80,15 +80,19 @@ declare
         select s.average_length from knowledge.statistics as s where s.workspace_id = index_documents.workspace_id);
     v_chunk_ids  bigint[];
 begin
+    -- Two that index one document take turns; the second sees what the first has made of it.
+    execute format($sql$
+        select from knowledge.documents_%1$s as d
+        where d.workspace_id = $1 and d.document_id = any ($2) order by d.document_id for update$sql$, workspace_id)
+    using workspace_id, document_ids;
     perform knowledge.remove_chunks(workspace_id, document_ids);
     perform knowledge.note_change(workspace_id);
     execute format($sql$
-        with told as (
-            update knowledge.documents_%1$s as d
-            set language = coalesce(d.language, knowledge.language_of(d.content, $3)), status = 'processed',
-                error = null, sqlstate = null, chunk_count = 0
+        with told as materialized (
+            select d.document_id, d.title, d.content, d.audience_id,
+                coalesce(d.language, knowledge.language_of(d.content, $3)) as language
+            from knowledge.documents_%1$s as d
             where d.workspace_id = $1 and d.document_id = any ($2)
-            returning d.document_id, d.title, d.content, d.audience_id, d.language
         ), cut as materialized (
             select t.document_id, t.audience_id, t.language, c.ordinal, c.starts_at, c.ends_at, c.heading, p.content,
                 knowledge.indexed_text(t.title, c.heading, p.content) as whole, nextval('knowledge.chunk_id') as chunk_id
@@ -112,6 +116,15 @@ begin
         ), noted as (
             insert into knowledge.uncounted (workspace_id, chunk_id)
             select $1, c.chunk_id from cut as c
+        ), counted as (
+            select c.document_id, count(*) as chunk_count from cut as c group by c.document_id
+        ), done as (
+            update knowledge.documents_%1$s as d
+            set language = t.language, status = 'processed', error = null, sqlstate = null,
+                chunk_count = coalesce(n.chunk_count, 0)
+            from told as t
+            left join counted as n on n.document_id = t.document_id
+            where d.workspace_id = $1 and d.document_id = t.document_id
         )
         select array_agg(c.chunk_id order by c.chunk_id) from cut as c$sql$, workspace_id)
     into v_chunk_ids
@@ -119,15 +132,6 @@ begin
         v_average, v_workspace.tenant_id;
 
     if v_chunk_ids is not null then
-        execute format($sql$
-            update knowledge.documents_%1$s as d
-            set chunk_count = c.count
-            from (
-                select c.document_id, count(*) as count from knowledge.chunks_%1$s as c
-                where c.workspace_id = $1 and c.document_id = any ($2) group by c.document_id
-            ) as c
-            where d.workspace_id = $1 and d.document_id = c.document_id$sql$, workspace_id)
-        using workspace_id, document_ids;
         for v_generation in
             select * from knowledge.generations as g
             where g.workspace_id = index_documents.workspace_id and g.state in ('filling', 'serving')

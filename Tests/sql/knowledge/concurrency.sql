@@ -7,6 +7,10 @@ create function test.work() returns bigint language sql as $$
     update queue.job set run_at = clock_timestamp();
     select count(queue.finish(c.job_id, c.token)) from queue.claim('test', '{call}', 10) as c
 $$;
+create function test.index_again(of_key text) returns text language sql as $$
+    select knowledge.process_documents(d.workspace_id, array[d.document_id]) from knowledge.documents as d where d.key = of_key;
+    select status || coalesce(': ' || error, '') from knowledge.documents as d where d.key = of_key
+$$;
 select test.sign_in();
 select knowledge.create_workspace('docs', 'Docs') > 0;
 
@@ -32,6 +36,26 @@ commit;
 -- There is one document, and what was in it is not found any more.
 select test.finds('words'), test.finds('first'), test.finds('second');
 --| a | nothing | a
+
+-- session: one
+begin;
+-- Nor do two that index one document get in each other's way:
+select test.index_again('a');
+--| processed
+
+-- session: two
+-- the second waits,
+select test.index_again('a');
+--> waits for one
+
+-- session: one
+commit;
+
+-- session: two
+-- and makes it anew.
+--| processed
+select count(*) from knowledge.chunks;
+--| 1
 
 -- session: one
 begin;

@@ -17,6 +17,8 @@ select is((select substr(d.content, s.starts_at + 1, s.ends_at - s.starts_at) fr
     (select content from knowledge.search('manuals', 'inlet valve') limit 1), 'Offsets show the passage in place');
 select results_eq($$ select document_key from knowledge.search('manuals', 'valve', filters => '{"product": "boiler"}') $$, $$ values ('b7') $$, 'A filter leaves one');
 select results_eq($$ select document_key from knowledge.search('manuals', 'valve', filters => '{"pages": {"gte": 10}}') $$, $$ values ('p200') $$, 'A range leaves one');
+select throws_ok($$ select knowledge.add_texts('manuals', '[{"key": "part", "content": "x", "parent_id": "00000000-0000-4000-8000-000000000000"}]') $$, 'QC224', null, 'Among many, too, nothing is part of what is not there');
+select is((select string_agg(key || ' ' || chunk_count, ', ' order by key) from knowledge.documents), 'b7 1, p200 1, q1 1', 'A document knows how many passages it has');
 select throws_ok($$ select knowledge.search('manuals', 'valve', filters => '{"colour": "red"}') $$, 'QC218', null, 'An unknown filter is refused by name');
 select throws_ok($$ select knowledge.search('manual', 'valve') $$, 'QC215', null, 'An unknown workspace, too');
 
