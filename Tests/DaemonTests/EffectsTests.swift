@@ -57,13 +57,19 @@ struct EffectsTests {
     @Test("A fetch brings status, type and text, and what a second one can ask with")
     func fetch() throws {
         let server = try HTTPStub { _ in
-            [.answer(headers: [("Content-Type", "text/plain"), ("ETag", "\"e\"")], body: Array("grüß dich".utf8))]
+            [
+                .answer(
+                    headers: [
+                        ("Content-Type", "text/plain"), ("ETag", "\"e\""), ("X-Robots-Tag", "noindex"),
+                        ("x-robots-tag", "bot: none"),
+                    ], body: Array("grüß dich".utf8))
+            ]
         }
         let outcome = try perform("fetch", #"{"url": "\#(server.url)/a", "headers": {"If-None-Match": "x"}}"#)
         #expect(
             outcome
                 == .finished(
-                    result: #"{"etag":"\"e\"","media_type":"text/plain","status":200,"text":"grüß dich","url":"\#(server.url)/a"}"#
+                    result: #"{"etag":"\"e\"","media_type":"text/plain","robots":["noindex","bot: none"],"status":200,"text":"grüß dich","url":"\#(server.url)/a"}"#
                 ))
         #expect(server.requests.first?.header("If-None-Match") == "x")
         #expect(server.requests.first?.method == "GET")

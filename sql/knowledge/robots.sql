@@ -61,3 +61,27 @@ return coalesce((
 comment on function knowledge.robots_allow(jsonb, text) is
     'Whether a canonical URL may be fetched: the longest rule that matches decides, and of two as long the one that allows.';
 -- Granted to nobody: functions of this schema call it.
+
+-- A header may be for all crawlers or begin with the one it is for; some directives have a colon of their own.
+create or replace function knowledge.read_robots_tag(headers jsonb)
+    returns table (noindex boolean, nofollow boolean)
+    language sql immutable parallel safe rows 1
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    with tag as (
+        select lower(h.value) as said, substring(lower(h.value) from '^\s*([a-z0-9_-]+)\s*:') as name
+        from jsonb_array_elements_text(case when jsonb_typeof(headers) = 'array' then headers else '[]' end) as h (value)
+    ), ours as (
+        select string_agg(t.said, ',') as said
+        from tag as t
+        where t.name is null or t.name = 'concierge' or t.name in ('unavailable_after', 'max-snippet', 'max-image-preview',
+            'max-video-preview')
+    )
+    select coalesce(o.said ~ '(^|[,:])\s*(noindex|none)\s*(,|$)', false) as noindex,
+        coalesce(o.said ~ '(^|[,:])\s*(nofollow|none)\s*(,|$)', false) as nofollow
+    from ours as o;
+end;
+
+comment on function knowledge.read_robots_tag(jsonb) is
+    'What the X-Robots-Tag headers of an answer, an array of texts, ask of this crawler; nothing when there are none.';
+-- Granted to nobody: functions of this schema call it.

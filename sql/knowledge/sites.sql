@@ -509,6 +509,7 @@ declare
     v_text  text := result ->> 'text';
     v_html  text;
     v_head  record;
+    v_tag   record;
     v_same  text;
     v_id    uuid;
 begin
@@ -534,6 +535,9 @@ begin
         perform knowledge.drop_page(site, page, 'unreadable', 'it is ' || left(v_type, 200));
         return;
     end if;
+    -- The head of a page and the answer's say the same things: what either forbids is forbidden.
+    select v_head.noindex or t.noindex as noindex, v_head.nofollow or t.nofollow as nofollow into v_tag
+    from knowledge.read_robots_tag(result -> 'robots') as t;
     if knowledge.is_alias(site, page, url) or knowledge.is_alias(site, page, v_head.canonical) then
         return;
     end if;
@@ -545,7 +549,7 @@ begin
         perform knowledge.drop_page(site, page, 'alias', null);
         update knowledge.site_pages as p set same_as = v_same where p.site_id = site.site_id and p.url = page.url;
         return;
-    elsif v_head.noindex then
+    elsif v_tag.noindex then
         perform knowledge.drop_page(site, page, 'unindexed', null);
     else
         v_id := knowledge.put_document(v_workspace, 'page', page.url, coalesce(v_head.title, page.url), v_text, null,
@@ -560,7 +564,7 @@ begin
                 v_html);
         end if;
     end if;
-    if not v_head.nofollow then
+    if not v_tag.nofollow then
         perform knowledge.follow_links(site, page, v_html, v_head.base);
     end if;
 end

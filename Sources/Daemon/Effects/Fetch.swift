@@ -3,8 +3,9 @@ import HTTP
 /// `fetch`: HTTP GET. `{"url", "headers"?, "seconds"?, "max_bytes"?, "redirects"?}`, of which the last three
 /// are 30, 10 MB and 5 when not given.
 ///
-/// The result is `{"status", "url", "media_type", "etag", "last_modified", "text" or "base64"}`; 304, 404 and
-/// 410 are results, too: that something has not changed, or is gone, is an answer.
+/// The result is `{"status", "url", "media_type", "etag", "last_modified", "robots": [the values of its
+/// X-Robots-Tag], "text" or "base64"}`; 304, 404 and 410 are results, too: that something has not changed, or is
+/// gone, is an answer.
 struct Fetch: Equatable {
     private struct Payload: Decodable, Equatable {
         let url: String
@@ -20,6 +21,7 @@ struct Fetch: Equatable {
         let mediaType: String?
         let etag: String?
         let lastModified: String?
+        let robots: [String]?
         let text: String?
         let base64: String?
     }
@@ -44,11 +46,12 @@ struct Fetch: Equatable {
             return .failed(Failure(status: response.status, headers: response.headers))
         }
         let content = Content(response.body)
+        let robots = response.headers.all("X-Robots-Tag")
         return encoded(
             Answer(
                 status: response.status, url: response.url, mediaType: response.headers["Content-Type"],
                 etag: response.headers["ETag"], lastModified: response.headers["Last-Modified"],
-                text: content.text, base64: content.base64))
+                robots: robots.isEmpty ? nil : robots, text: content.text, base64: content.base64))
     }
 }
 

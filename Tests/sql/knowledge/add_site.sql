@@ -2,7 +2,7 @@
 begin;
 select no_plan();
 -- The web, and the daemon's part: fetch as HTTP does, convert by leaving tags out.
-create table test.web (url text primary key, body text, status int default 200, media_type text default 'text/html', etag text, leads_to text, base64 text);
+create table test.web (url text primary key, body text, status int default 200, media_type text default 'text/html', etag text, leads_to text, base64 text, robots jsonb);
 create table test.log (place int generated always as identity, url text, headers jsonb, status int);
 create function test.serve(job record) returns void language plpgsql security definer as $$
 declare
@@ -18,7 +18,7 @@ begin
     insert into test.log (url, headers, status) values (job.payload ->> 'url', job.payload -> 'headers', v_page.status);
     if v_page.status in (200, 304, 404, 410) then
         perform queue.finish(job.job_id, job.token, jsonb_strip_nulls(jsonb_build_object('status', v_page.status, 'url', v_url, 'media_type', v_page.media_type,
-            'etag', v_page.etag, 'text', case when v_page.base64 is null and v_page.status = 200 then v_page.body end, 'base64', v_page.base64)));
+            'etag', v_page.etag, 'robots', v_page.robots, 'text', case when v_page.base64 is null and v_page.status = 200 then v_page.body end, 'base64', v_page.base64)));
     else
         perform queue.fail(job.job_id, job.token, 'HTTP status ' || v_page.status);
     end if;
@@ -169,7 +169,7 @@ select is(test.asked(), null, 'nor asked for');
 delete from test.web;
 insert into test.web (url, body, leads_to) values
     ('http://h.example/', '<a href=/old>1</a><a href=/print>2</a><a href=/one>3</a><a href=/index.html>4</a><a href=/away>5</a><a href=/hidden>6</a><a href=/stra%c3%9fe>7</a><a href="/straße">8</a>'
-        || '<a href=/blind>9</a><a href=/secret>10</a><a href=/file.pdf>11</a><a href=/pic>12</a><a rel=nofollow href=/no>13</a><a href=/text>14</a><a href=/latin>15</a><a href=/broken>16</a><a href=/based/>17</a><a href=/to-secret>18</a>', null),
+        || '<a href=/blind>9</a><a href=/secret>10</a><a href=/file.pdf>11</a><a href=/pic>12</a><a rel=nofollow href=/no>13</a><a href=/text>14</a><a href=/latin>15</a><a href=/broken>16</a><a href=/based/>17</a><a href=/to-secret>18</a><a href=/unlisted>19</a><a href=/dead-end>20</a>', null),
     ('http://h.example/index.html', null, 'http://h.example/'),
     ('http://h.example/old', null, 'http://h.example/new'), ('http://h.example/new', 'new', null),
     ('http://h.example/print', '<link rel=canonical href="/page?x=1&amp;y=2">page', null), ('http://h.example/page?x=1&y=2', '<link rel=canonical href="/page?x=1&amp;y=2">page!', null),
@@ -180,13 +180,15 @@ insert into test.web (url, body, leads_to) values
     ('http://h.example/secret', 'secret', null), ('http://h.example/no', 'no', null), ('http://h.example/based/', '<base href=/elsewhere/><a href=x>x</a>based', null), ('http://h.example/elsewhere/x', 'x is here', null),
     ('http://h.example/to-secret', null, 'http://h.example/secret'),
     ('http://h.example/robots.txt', E'User-agent: *\nDisallow: /secret\nCrawl-delay: 3', null);
+insert into test.web (url, body, robots) values ('http://h.example/unlisted', '<a href=/listed>x</a>', '["noindex"]'), ('http://h.example/listed', 'listed', '["otherbot: noindex, nofollow"]'),
+    ('http://h.example/dead-end', 'dead end <a href=/unseen-too>x</a>', '["noarchive", "concierge: nofollow"]'), ('http://h.example/unseen-too', 'unseen', null);
 insert into test.web (url, media_type, base64, body) values ('http://h.example/file.pdf', 'application/pdf', encode('%PDF-1', 'base64'), null), ('http://h.example/pic', 'image/png', encode('x', 'base64'), null),
     ('http://h.example/text', 'text/plain; charset=utf-8', null, 'plain text'), ('http://h.example/latin', 'text/html; charset=iso-8859-1', encode(convert_to('Grüße', 'LATIN1'), 'base64'), null), ('http://h.example/broken', 'text/html', encode('\xc30061', 'base64'), null);
 select knowledge.add_site('docs', 'http://h.example', access_level => 4);
 select test.work('{call,fetch}');
 select is((select count(*) from test.log where url ~ 'other|unseen|/no$|secret$' and url !~ 'to-secret'), 0::bigint, 'Nothing else is asked for');
 select set_eq($$ select url || ' ' || state from test.pages() $$, array['/ read', '/index.html alias', '/old alias', '/new read', '/print alias', '/page?x=1&y=2 read', '/one alias', '/two read', '/away elsewhere', '/hidden unindexed', '/found read',
-    '/stra%C3%9Fe read', '/blind read', '/file.pdf read', '/pic unreadable', '/text read', '/latin read', '/broken unreadable', '/based/ read', '/elsewhere/x read', '/to-secret refused'], 'Each page is noted as what it is');
+    '/stra%C3%9Fe read', '/blind read', '/file.pdf read', '/pic unreadable', '/text read', '/latin read', '/broken unreadable', '/based/ read', '/elsewhere/x read', '/to-secret refused', '/unlisted unindexed', '/listed read', '/dead-end read'], 'Each page is noted as what it is');
 select is((select string_agg(substr(url, 17) || ' ' || substr(same_as, 17), ', ' order by url) from knowledge.site_pages where state = 'alias'), '/index.html /, /old /new, /one /two, /print /page?x=1&y=2', 'and what it is an address of');
 select is((select error from knowledge.site_pages where state = 'elsewhere'), 'it leads to http://other.example/', 'Where it leads is noted');
 select is((select status from knowledge.documents where key ~ 'pdf'), 'created', 'A PDF waits for its text, as a file does');

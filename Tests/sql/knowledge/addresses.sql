@@ -12,6 +12,8 @@ select is(knowledge.canonical_url(n.url, 'http://h.example/a/b/c?q'), n.wanted, 
     ('http://h.example/100%', 'http://h.example/100%'), ('http://h.example/?', 'http://h.example/'), ('http://h.example/?a=1&b=/../x', 'http://h.example/?a=1&b=/../x'), ('http://h.example/x#part', 'http://h.example/x'),
     ('d', 'http://h.example/a/b/d'), ('./d', 'http://h.example/a/b/d'), ('../d', 'http://h.example/a/d'), ('/d', 'http://h.example/d'), ('?x', 'http://h.example/a/b/c?x'), ('', 'http://h.example/a/b/c?q'), ('#f', 'http://h.example/a/b/c?q'),
     ('//other.example/x', 'http://other.example/x'), (E' \n/d\t', 'http://h.example/d'), (E'/d\n/e', 'http://h.example/d/e'), ('\d', 'http://h.example/d'), ('http://[::1]:8080/', 'http://[::1]:8080/'),
+    ('http://BÜCHER.example/ü', 'http://xn--bcher-kva.example/%C3%BC'), ('http://xn--bcher-kva.example', 'http://xn--bcher-kva.example/'), ('http://ｂüｃｈｅｒ。example.:80', 'http://xn--bcher-kva.example/'), ('https://日本語.テスト:8443/', 'https://xn--wgv71a119e.xn--zckzah:8443/'),
+    ('http://h.example／evil/', null), ('http://user＠h.example/', null), ('http://h：80/', null), ('http://' || repeat('ü', 300) || '/', null), ('http://。/', null),
     ('mailto:a@b', null), ('javascript:alert(1)', null), ('ftp://h.example/', null), ('data:text/html,x', null), ('http://user:secret@h.example/', null), ('http:///x', null), ('http://', null), ('http://a b/', null),
     ('http://h.example:99999/', null), ('http://h.example:1234567890123/', null), ('http://h.example:x/', null), ('http://h.example/' || repeat('x', 2000), null), ('http://[::1/', null)
 ) as n (url, wanted);
@@ -19,6 +21,12 @@ select is(knowledge.canonical_url('d'), null, 'A relative address alone is none'
 select is(knowledge.canonical_url(null), null, 'nor is nothing');
 select is(knowledge.canonical_url(knowledge.canonical_url(u)), knowledge.canonical_url(u), 'What is canonical stays as it is')
 from unnest(array['http://h/ä%C3%A4/%2e/a%%41', 'HTTP://H/%25%7E?%41=%zz']) as u;
+
+-- RFC 3492; samples of its section 7.1, and others by Python's codec.
+select is(knowledge.punycode(n.label), n.wanted, n.label) from (values
+    ('bücher', 'bcher-kva'), ('straße', 'strae-oqa'), ('пример', 'e1afmkfd'), ('ليهمابتكلموشعربي؟', 'egbpdaj6bu4bxfgehfvwxn'), ('他们为什么不说中文', 'ihqwcrb4cv8a8dqg056pqjye'),
+    ('3年b組金八先生', '3b-ww4c5e180e575a65lsy2b'), ('hello-another-way-それぞれの場所', 'hello-another-way--fc4qua05auwb3674vfr0b'), ('☃-⌘', '--dqo34k'), ('ü', 'tda'), ('💩', 'ls8h'), ('abc', 'abc-'), ('', '')
+) as n (label, wanted);
 
 -- RFC 9309.
 create function test.allows(robots text, path text) returns boolean language sql as $$
@@ -55,6 +63,11 @@ select results_eq($$ select url from knowledge.html_links('<a href=/a>1</a><a hr
 select is((select count(*) from knowledge.html_links((select string_agg(format('<a class=x href="/p/%s?a=b&amp;c=d">link %s</a> text ', n, n), '') from generate_series(1, 10000) as n), 'http://h.example/')), 10000::bigint, 'Ten thousand are found');
 select is((select count(*) from knowledge.html_links(repeat('<a href="', 100000), 'http://h.example/')), 1::bigint, 'Quotes that nobody closes cost nothing');
 select is(length(knowledge.without_scripts(repeat('<script', 100000))), 1, 'nor do scripts');
+
+select is(row(t.*)::text, n.wanted, coalesce(n.tags, 'null')) from (values
+    (null, '(f,f)'), ('[]', '(f,f)'), ('["noindex"]', '(t,f)'), ('["NoIndex , NOFOLLOW"]', '(t,t)'), ('["none"]', '(t,t)'), ('["noarchive", "nofollow"]', '(f,t)'), ('["googlebot: none"]', '(f,f)'), ('["Concierge: noindex"]', '(t,f)'),
+    ('["googlebot: nofollow", "noindex"]', '(t,f)'), ('["unavailable_after: 25 Jun 2030 15:00:00 PST, noindex"]', '(t,f)'), ('["max-snippet:-1, nofollow"]', '(f,t)'), ('["noindexing, indexnone"]', '(f,f)'), ('"noindex"', '(f,f)'), ('[7, null]', '(f,f)')
+) as n (tags, wanted), knowledge.read_robots_tag(n.tags::jsonb) as t;
 
 select * from finish();
 rollback;
