@@ -96,7 +96,8 @@ class PlainTables:
                 drop schema if exists plain cascade;
                 create schema plain;
                 create table plain.chunks as
-                select l.chunk_id as id, d.key, l.words from knowledge.lexical_{workspace_id} as l
+                select c.chunk_id as id, d.key, w.words from knowledge.chunk_words_{workspace_id} as w
+                join knowledge.chunks_{workspace_id} as c using (chunk_id)
                 join knowledge.documents_{workspace_id} as d using (document_id);
                 alter table plain.chunks add primary key (id);
                 create index on plain.chunks using gin (words);

@@ -153,7 +153,9 @@ def stored_lexemes(arena, workspace_id):
         cursor.itersize = 5000
         cursor.execute(f"""
             select d.key, w.lexemes, w.counts
-            from knowledge.lexical_{workspace_id} as l join knowledge.documents_{workspace_id} as d using (document_id)
+            from knowledge.chunk_words_{workspace_id} as l
+            join knowledge.chunks_{workspace_id} as c using (chunk_id)
+            join knowledge.documents_{workspace_id} as d using (document_id)
             cross join lateral (
                 select coalesce(array_agg(u.lexeme), '{{}}') as lexemes,
                     array_agg(greatest(coalesce(cardinality(u.positions), 1), 1)) as counts

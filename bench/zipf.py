@@ -127,7 +127,7 @@ class Loader:
         slots = np.random.default_rng(seed).integers(1000, size=count)
         here, hashes = big(w), [i.to_bytes(32, "big") for i in range(count)]
 
-        indexes = self.without_indexes(w, "documents", "chunks", "lexical")
+        indexes = self.without_indexes(w, "documents", "chunks", "chunk_words", "lexical")
         write(c, f"""copy knowledge.documents_{w} (workspace_id, document_id, tenant_id, key, metadata, audience_id, status,
                       language, chunk_count, content_hash) from stdin""",
               (row(here, self.documents[i], self.tenant_id, str(i).encode(), b'\x01{"slot": %d}' % slots[i],
@@ -158,27 +158,36 @@ class Loader:
         spelled = [word.encode() + b"\0" for word in words]
         # A word's places are not asked for, only how many.
         places = [struct.pack(f"!H{n}H", n, *range(1, n + 1)) for n in range(257)]
-        found, most = np.zeros(len(words), dtype=np.int64), np.zeros(len(words), dtype=np.float32)
+        strong = np.float32(c.execute("select knowledge.strong_weight()").fetchone()[0])
+        found, heavy = np.zeros(len(words), dtype=np.int64), np.zeros(len(words), dtype=np.int64)
+        most = np.zeros(len(words), dtype=np.float32)
+        here = big(w)
 
-        def rows():
-            here = big(w)
+        def worded():
+            for i in range(count):
+                ids, counts = np.unique(ids_of(i), return_counts=True)
+                text = struct.pack("!i", len(ids)) + b"".join(
+                    [spelled[word] + places[n] for word, n in zip(ids.tolist(), np.minimum(counts, 256).tolist())])
+                yield row(here, big(self.first + i), struct.pack("!i", int(lengths[i])), text)
+
+        def weighed():
             for i in range(count):
                 ids, counts = np.unique(ids_of(i), return_counts=True)
                 weights = (counts / (counts + self.k1 * (1 - self.b + self.b * lengths[i] / average))).astype(np.float32)
                 found[ids] += 1
+                heavy[ids] += weights > strong
                 most[ids] = np.maximum(most[ids], weights)
-                text = struct.pack("!i", len(ids)) + b"".join(
-                    [spelled[word] + places[n] for word, n in zip(ids.tolist(), np.minimum(counts, 256).tolist())])
                 at = np.argsort(dimensions[ids], kind="stable")
                 sparse = (struct.pack("!iii", 1_000_000_000, len(ids), 0)
                           + (dimensions[ids][at] - 1).astype(">i4").tobytes() + weights[at].astype(">f4").tobytes())
-                yield row(here, big(self.first + i), self.documents[i], self.audience_id,
-                          struct.pack("!i", int(lengths[i])), text, sparse)
+                yield row(here, big(self.first + i), self.documents[i], self.audience_id, sparse)
 
-        write(c, f"""copy knowledge.lexical_{w} (workspace_id, chunk_id, document_id, audience_id, length, words, weights)
-                      from stdin""", rows())
-        write(c, f"copy knowledge.terms_{w} (workspace_id, lexeme, chunk_count, max_weight) from stdin",
-              (row(big(w), spelled[i][:-1], struct.pack("!i", found[i]), struct.pack("!f", most[i]))
+        write(c, f"copy knowledge.chunk_words_{w} (workspace_id, chunk_id, length, words) from stdin", worded())
+        write(c, f"""copy knowledge.lexical_{w} (workspace_id, chunk_id, document_id, audience_id, weights)
+                      from stdin""", weighed())
+        write(c, f"copy knowledge.terms_{w} (workspace_id, lexeme, chunk_count, max_weight, strong_count) from stdin",
+              (row(big(w), spelled[i][:-1], struct.pack("!i", found[i]), struct.pack("!f", most[i]),
+                   struct.pack("!i", heavy[i]))
                for i in range(len(words))))
         c.execute("""update knowledge.statistics set chunk_count = %s, word_count = %s, average_length = %s, counted_at = now()
                      where workspace_id = %s""", [count, int(lengths.sum()), average, w])

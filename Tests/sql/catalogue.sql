@@ -104,7 +104,7 @@ select set_eq($$
         ('event.dirty_marks'),      -- one row a write, only ever read by event
         ('event.refresh_state'),    -- one row
         ('chat.message_patterns'),  -- words are the same for all
-        ('knowledge.lexical'), ('knowledge.terms'), ('knowledge.statistics'), ('knowledge.uncounted'), -- of a workspace,
+        ('knowledge.chunk_words'), ('knowledge.lexical'), ('knowledge.terms'), ('knowledge.statistics'), ('knowledge.uncounted'), -- of a workspace,
         ('knowledge.embeddings'), ('knowledge.pending_vectors'), ('knowledge.document_embeddings'),   -- which has one
         ('knowledge.indexes'), ('knowledge.routes'), ('knowledge.content_changes'), ('knowledge.found_before'), -- and these
         ('knowledge.changed_rows')  -- of a watch, which has one

@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+#include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "common/md5.h"
 #include "fmgr.h"
@@ -12,6 +13,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "tsearch/ts_type.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/lsyscache.h"
@@ -27,11 +29,13 @@ PG_MODULE_MAGIC;
 #define BUCKETS             256         /* of a hashed embedding */
 #define LARGEST_DIMENSION   1000000000  /* of a vector of weights */
 #define MOST_WEIGHTS        16000       /* pgvector has no more */
+#define STRONG              0.6f        /* a weight above it; knowledge.strong_weight() */
 
 PG_FUNCTION_INFO_V1(concierge_chunk_text);
 PG_FUNCTION_INFO_V1(concierge_dimension);
 PG_FUNCTION_INFO_V1(concierge_word_length);
 PG_FUNCTION_INFO_V1(concierge_word_weights);
+PG_FUNCTION_INFO_V1(concierge_marks);
 PG_FUNCTION_INFO_V1(concierge_embed_words);
 
 
@@ -185,13 +189,12 @@ make_vector(int dimensions)
 }
 
 /*
- * Refuses to build what the type would not understand: the type this function returns must read its own words
- * as the bytes we would write. Looked at once for each place a function is called from.
+ * Refuses to build, or read, what the type would not understand: it must read its own words as the bytes we
+ * would write. Looked at once for each place a function is called from.
  */
 static void
-check_stored_form(FmgrInfo *function, const char *words, const void *expected)
+check_stored_form(FmgrInfo *function, Oid type, const char *words, const void *expected)
 {
-    Oid         type = get_func_rettype(function->fn_oid);
     Oid         input;
     Oid         parameter;
     struct varlena *stored;
@@ -209,8 +212,20 @@ check_stored_form(FmgrInfo *function, const char *words, const void *expected)
     function->fn_extra = MemoryContextAllocZero(function->fn_mcxt, 1);
 }
 
+/* The type of the only argument. */
+static Oid
+argument_type(FmgrInfo *function)
+{
+    Oid        *types;
+    int         count;
+
+    get_func_signature(function->fn_oid, &types, &count);
+    Assert(count == 1);
+    return types[0];
+}
+
 static void
-check_sparse_form(FmgrInfo *function)
+check_sparse_form(FmgrInfo *function, Oid type)
 {
     StoredSparse *sparse = make_sparse(5, 2);
 
@@ -218,7 +233,7 @@ check_sparse_form(FmgrInfo *function)
     sparse->places[1] = 2;
     sparse_values(sparse)[0] = 1.5f;
     sparse_values(sparse)[1] = -2.0f;
-    check_stored_form(function, "{1:1.5,3:-2}/5", sparse);
+    check_stored_form(function, type, "{1:1.5,3:-2}/5", sparse);
     pfree(sparse);
 }
 
@@ -229,7 +244,7 @@ check_vector_form(FmgrInfo *function)
 
     vector->values[0] = 1.5f;
     vector->values[1] = -2.0f;
-    check_stored_form(function, "[1.5,-2]", vector);
+    check_stored_form(function, get_func_rettype(function->fn_oid), "[1.5,-2]", vector);
     pfree(vector);
 }
 
@@ -332,7 +347,7 @@ concierge_word_weights(PG_FUNCTION_ARGS)
     int         count;
     StoredSparse *sparse;
 
-    check_sparse_form(fcinfo->flinfo);
+    check_sparse_form(fcinfo->flinfo, get_func_rettype(fcinfo->flinfo->fn_oid));
     if (words->size > 0)
     {
         /* The types, and thereby the rounding, of the definition. */
@@ -367,6 +382,26 @@ concierge_word_weights(PG_FUNCTION_ARGS)
         sparse_values(sparse)[i] = weights[i].weight;
     }
     PG_RETURN_POINTER(sparse);
+}
+
+/*
+ * The places of all weights, and the negative ones of those above STRONG: ascending, so strong ones come first,
+ * from the last to the first.
+ */
+Datum
+concierge_marks(PG_FUNCTION_ARGS)
+{
+    StoredSparse *weights = (StoredSparse *) PG_DETOAST_DATUM(PG_GETARG_DATUM(0));
+    Datum      *marks = palloc(sizeof(Datum) * Max(2 * weights->count, 1));
+    int         count = 0;
+
+    check_sparse_form(fcinfo->flinfo, argument_type(fcinfo->flinfo));
+    for (int i = weights->count - 1; i >= 0; i--)
+        if (sparse_values(weights)[i] > STRONG)
+            marks[count++] = Int32GetDatum(-weights->places[i] - 1);
+    for (int i = 0; i < weights->count; i++)
+        marks[count++] = Int32GetDatum(weights->places[i] + 1);
+    PG_RETURN_ARRAYTYPE_P(construct_array(marks, count, INT4OID, sizeof(int32), true, TYPALIGN_INT));
 }
 
 

@@ -18,7 +18,7 @@ begin
     end if;
     select m.query_vector into v_vector
     from knowledge.read_query(query, v_workspace.languages) as r
-    cross join lateral knowledge.match_words(v_workspace.workspace_id, r.lexemes, r.counts, null, '', null, null, 0) as m;
+    cross join lateral knowledge.match_words(v_workspace.workspace_id, r.lexemes, r.counts, null, '{}', '', null, null, 0) as m;
 
     return query execute format($sql$
         with chosen as (

@@ -45,7 +45,7 @@ begin
             select l.chunk_id, l.length, l.words,
                 (w.bm25_k1 * (1 - w.bm25_b + w.bm25_b * l.length / s.average_length))::real as norm
             from taken as t
-            join knowledge.lexical_%1$s as l on l.workspace_id = $1 and l.chunk_id = t.chunk_id
+            join knowledge.chunk_words_%1$s as l on l.workspace_id = $1 and l.chunk_id = t.chunk_id
             join knowledge.workspaces as w on w.workspace_id = $1
             join knowledge.statistics as s on s.workspace_id = $1
             where t.lexemes is null
@@ -61,15 +61,17 @@ begin
             from taken as t
             cross join lateral unnest(t.lexemes) as u (lexeme)
         ), summed as (
-            select c.lexeme collate "C" as lexeme, sum(c.one)::int as chunk_count, max(c.weight)::real as max_weight
+            select c.lexeme collate "C" as lexeme, sum(c.one)::int as chunk_count, max(c.weight)::real as max_weight,
+                count(*) filter (where c.weight > knowledge.strong_weight())::int as strong_count
             from changes as c
             group by 1
         ), folded as (
-            insert into knowledge.terms_%1$s as t (workspace_id, lexeme, chunk_count, max_weight)
-            select $1, m.lexeme, m.chunk_count, m.max_weight from summed as m order by m.lexeme
+            insert into knowledge.terms_%1$s as t (workspace_id, lexeme, chunk_count, max_weight, strong_count)
+            select $1, m.lexeme, m.chunk_count, m.max_weight, m.strong_count from summed as m order by m.lexeme
             on conflict (workspace_id, lexeme) do update
                 set chunk_count = t.chunk_count + excluded.chunk_count,
-                    max_weight = greatest(t.max_weight, excluded.max_weight)
+                    max_weight = greatest(t.max_weight, excluded.max_weight),
+                    strong_count = least(t.strong_count + excluded.strong_count, t.chunk_count + excluded.chunk_count)
         ), total as (
             update knowledge.statistics as s
             set chunk_count = s.chunk_count + (select count(*) from came)
@@ -118,14 +120,16 @@ begin
     where s.workspace_id = weigh_again.workspace_id and s.chunk_count > 0;
     execute format($sql$
         update knowledge.lexical_%1$s as l
-        set weights = knowledge.weights(l.words, w.bm25_k1, w.bm25_b, s.average_length)
+        set weights = knowledge.weights(c.words, w.bm25_k1, w.bm25_b, s.average_length)
         from knowledge.workspaces as w
         join knowledge.statistics as s using (workspace_id)
-        where w.workspace_id = %1$s$sql$, workspace_id);
+        join knowledge.chunk_words_%1$s as c using (workspace_id)
+        where w.workspace_id = %1$s and l.workspace_id = %1$s and l.chunk_id = c.chunk_id$sql$, workspace_id);
     execute format($sql$
         with bounds as (
-            select u.lexeme collate "C" as lexeme, max(f.count / (f.count + n.norm))::real as max_weight
-            from knowledge.lexical_%1$s as l
+            select u.lexeme collate "C" as lexeme, max(f.count / (f.count + n.norm))::real as max_weight,
+                count(*) filter (where f.count / (f.count + n.norm) > knowledge.strong_weight()) as strong_count
+            from knowledge.chunk_words_%1$s as l
             join knowledge.workspaces as w on w.workspace_id = l.workspace_id
             join knowledge.statistics as s on s.workspace_id = l.workspace_id
             cross join lateral (
@@ -136,7 +140,7 @@ begin
             group by 1
         )
         update knowledge.terms_%1$s as t
-        set max_weight = b.max_weight
+        set max_weight = b.max_weight, strong_count = b.strong_count
         from bounds as b
         where t.workspace_id = %1$s and t.lexeme = b.lexeme$sql$, workspace_id);
 end

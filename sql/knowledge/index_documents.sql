@@ -12,10 +12,13 @@ begin
         with gone as (
             delete from knowledge.chunks_%1$s as c
             where c.workspace_id = %1$s and c.document_id = any ($1) returning c.chunk_id
-        ), words as (
+        ), weighed as (
             delete from knowledge.lexical_%1$s as l using gone as g
             where l.workspace_id = %1$s and l.chunk_id = g.chunk_id
-            returning l.chunk_id, l.words, l.length
+        ), words as (
+            delete from knowledge.chunk_words_%1$s as w using gone as g
+            where w.workspace_id = %1$s and w.chunk_id = g.chunk_id
+            returning w.chunk_id, w.words, w.length
         ), never_counted as (
             delete from knowledge.uncounted as u using gone as g
             where u.workspace_id = %1$s and u.chunk_id = g.chunk_id and u.lexemes is null
@@ -107,11 +110,12 @@ begin
             from cut as c
         ), worded as materialized (
             select c.chunk_id, c.document_id, c.audience_id, knowledge.words(c.whole, c.language) as words from cut as c
+        ), kept as (
+            insert into knowledge.chunk_words_%1$s (workspace_id, chunk_id, length, words)
+            select $1, w.chunk_id, knowledge.length(w.words), w.words from worded as w
         ), indexed as (
-            insert into knowledge.lexical_%1$s
-                (workspace_id, chunk_id, document_id, audience_id, length, words, weights)
-            select $1, w.chunk_id, w.document_id, w.audience_id, knowledge.length(w.words), w.words,
-                knowledge.weights(w.words, $5, $6, $7)
+            insert into knowledge.lexical_%1$s (workspace_id, chunk_id, document_id, audience_id, weights)
+            select $1, w.chunk_id, w.document_id, w.audience_id, knowledge.weights(w.words, $5, $6, $7)
             from worded as w
         ), noted as (
             insert into knowledge.uncounted (workspace_id, chunk_id)

@@ -11,30 +11,31 @@ as $$
 begin
     return query execute format($sql$
         with asked as (
-            select a.lexeme, a.count, t.chunk_count, t.max_weight
+            select a.lexeme, a.count, t.chunk_count, t.max_weight, t.strong_count
             from unnest($2, $3) as a (lexeme, count)
             left join knowledge.terms_%1$s as t
                 on t.workspace_id = $1 and t.lexeme = a.lexeme collate "C"
         ), fresh as (
             select u.lexeme, count(*) as chunk_count
-            from knowledge.lexical_%1$s as l
+            from knowledge.chunk_words_%1$s as l
             cross join lateral unnest(tsvector_to_array(l.words)) as u (lexeme)
             where l.workspace_id = $1 and l.chunk_id = any ($4) and u.lexeme = any ($2)
             group by u.lexeme
         ), known as (
-            select a.lexeme, a.count, a.max_weight,
+            select a.lexeme, a.count, a.max_weight, coalesce(a.strong_count, 0)::bigint as strong_count,
                 coalesce(a.chunk_count, 0) + coalesce(f.chunk_count, 0) as chunk_count
             from asked as a
             left join fresh as f on f.lexeme = a.lexeme
         ), weighed as (
-            select k.lexeme, k.chunk_count, k.max_weight,
+            select k.lexeme, k.chunk_count, k.strong_count, k.max_weight,
                 (k.count * ln(1 + (greatest(s.chunk_count + cardinality($4), k.chunk_count) - k.chunk_count + 0.5::float8)
                     / (k.chunk_count + 0.5::float8)))::real as factor
             from known as k
             cross join knowledge.statistics as s
             where s.workspace_id = $1 and k.chunk_count > 0
         )
-        select w.lexeme, w.chunk_count, w.factor, (w.factor * coalesce(w.max_weight, 0))::real
+        select w.lexeme, w.chunk_count, w.factor, (w.factor * coalesce(w.max_weight, 0))::real, w.strong_count,
+            (w.factor * least(coalesce(w.max_weight, 0), knowledge.strong_weight()))::real
         from weighed as w
         order by w.chunk_count / greatest(w.factor * coalesce(w.max_weight, 0), 1e-6), w.lexeme$sql$, workspace_id)
     using workspace_id, lexemes, counts, uncounted;
@@ -42,9 +43,9 @@ end
 $$;
 
 comment on function knowledge.weigh_terms(bigint, text[], real[], bigint[]) is
-    'Those of the lexemes that the workspace has: in how many chunks, the factor of their stored weights (how often
-asked for, times IDF as Lucene has it), and the most they add to any counted chunk; first those that are rare for what
-they add.';
+    'Those of the lexemes that the workspace has: in how many chunks, and strong in how many, the factor of their stored
+weights (how often asked for, times IDF as Lucene has it), and the most they add to any counted chunk, and to one they are
+not strong in; first those that are rare for what they add.';
 -- Granted to nobody: search calls it.
 
 create or replace function knowledge.query_vector(lexemes text[], factors real[])
@@ -64,104 +65,233 @@ end;
 comment on function knowledge.query_vector(text[], real[]) is 'What stored weights are multiplied by.';
 -- Granted to nobody: search calls it.
 
-create or replace function knowledge.quote_lexeme(lexeme text)
-    returns text
-    language sql immutable strict parallel safe
-    set search_path = pg_catalog, pg_temp
-return '''' || replace(replace(lexeme, '\', '\\'), '''', '''''') || '''';
-
-comment on function knowledge.quote_lexeme(text) is 'A lexeme as a tsquery is written.';
--- Granted to nobody: functions of this schema call it.
-
--- Words of an index as a query for any of them; they are lexemes already.
-create or replace function knowledge.any_of(lexemes text[])
-    returns tsquery
+create or replace function knowledge.dimensions(lexemes text[])
+    returns int[]
     language sql immutable strict parallel safe
     set search_path = pg_catalog, pg_temp
 begin atomic
-    select string_agg(knowledge.quote_lexeme(w.lexeme), ' | ')::tsquery from unnest(lexemes) as w (lexeme);
+    select coalesce(array_agg(knowledge.dimension(w.lexeme) order by w.place), '{}')
+    from unnest(lexemes) with ordinality as w (lexeme, place);
 end;
 
-comment on function knowledge.any_of(text[]) is 'A tsquery that matches what has one of the lexemes; null for none.';
+comment on function knowledge.dimensions(text[]) is 'The places of words.';
 -- Granted to nobody: search calls it.
 
--- The lexical leg. Exact, though it looks at few: terms are taken from the rare to the common, those that add much first,
--- and once the k-th best score exceeds what all others together could add, nobody who has only those can be among the
--- best (MaxScore; Turtle and Flood 1995, "Query evaluation: strategies and optimizations"). Common words then only add
--- to the scores of what the rare ones found. Uncounted chunks, whose weights have no bound yet, are always looked at.
+-- What to look for, so that nothing that scores aim or more is missed: a chunk that has none of these words, nor any of those
+-- that are to be strong, strong, has at most what all the others could add (MaxScore; Turtle and Flood 1995, "Query evaluation:
+-- strategies and optimizations"). Steps towards it are taken while they are cheap for what they take away; those that turn
+-- out not to be needed are taken back, the dearest first.
+create or replace function knowledge.choose_words(terms knowledge.weighed_term[], aim float8, costs float8[])
+    returns int[]
+    language plpgsql immutable
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    c_margin constant float8 := 1.0001;     -- sums of float4 round
+    v_levels int[]  := array_fill(0, array[cardinality(terms)]);
+    v_rest   float8 := (select sum(t.bound) from unnest(terms) as t);
+    v_step   record;
+    v_left   float8[];
+begin
+    for v_step in
+        select s.place, s.level, s.gain
+        from (
+            select t.place, t.bound::float8 as bound, t.weak_bound::float8 as weak, costs[t.place] * t.chunk_count as all_of_it,
+                costs[t.place] * t.strong_count as strong
+            from unnest(terms) with ordinality
+                as t (lexeme, chunk_count, factor, bound, strong_count, weak_bound, place)
+        ) as w
+        -- From nothing to where it is strong, and from there to all of it; at once where that is the better bargain.
+        cross join lateral (
+            select w.strong * w.weak < (w.all_of_it - w.strong) * (w.bound - w.weak) as by_steps) as b
+        cross join lateral (
+            select w.place, 1 as level, w.bound - w.weak as gain, w.strong as cost where b.by_steps
+            union all
+            select w.place, 2 as level, case when b.by_steps then w.weak else w.bound end as gain,
+                case when b.by_steps then w.all_of_it - w.strong else w.all_of_it end as cost
+        ) as s
+        order by s.cost / greatest(s.gain, 1e-9), s.place, s.level
+    loop
+        exit when v_rest * c_margin < aim;
+        v_rest := v_rest - v_step.gain;
+        v_levels[v_step.place] := v_step.level;
+    end loop;
+
+    for v_step in
+        select t.place, array[t.bound, t.weak_bound, 0]::float8[] as rests
+        from unnest(terms) with ordinality as t (lexeme, chunk_count, factor, bound, strong_count, weak_bound, place)
+        where v_levels[t.place] > 0
+        order by costs[t.place] * case v_levels[t.place] when 2 then t.chunk_count else t.strong_count end desc, t.place
+    loop
+        v_left := v_step.rests;
+        for v_level in 0..v_levels[v_step.place] - 1 loop
+            if (v_rest - v_left[v_levels[v_step.place] + 1] + v_left[v_level + 1]) * c_margin < aim then
+                v_rest := v_rest - v_left[v_levels[v_step.place] + 1] + v_left[v_level + 1];
+                v_levels[v_step.place] := v_level;
+                exit;
+            end if;
+        end loop;
+    end loop;
+    return v_levels;
+end
+$$;
+
+comment on function knowledge.choose_words(knowledge.weighed_term[], float8, float8[]) is
+    'For each term 0, it need not be looked for; 1, where it is strong; 2, wherever it is. costs: what looking at a chunk
+for it costs.';
+-- Granted to nobody: search calls it.
+
+-- As if words did not know of each other, which is too low: those of a query come together. The distribution of scores, in 64
+-- steps; of many words those that count most.
+create or replace function knowledge.likely_score(terms knowledge.weighed_term[], chunk_count bigint, wanted int)
+    returns float8
+    language plpgsql immutable
+    set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_variable
+declare
+    c_steps  constant int := 64;
+    v_whole  float8   := (select sum(t.bound) from unnest(terms) as t);
+    v_chunks float8[] := array_prepend(chunk_count::float8, array_fill(0::float8, array[c_steps]));
+    v_before float8[];
+    v_sum    float8   := 0;
+    v_term   record;
+begin
+    for v_term in
+        select least(t.chunk_count::float8 / chunk_count, 1) as share, least(t.strong_count::float8 / chunk_count, 1) as strong,
+            -- Where they lie between their bounds, on the whole: by measurement.
+            floor(0.75 * t.weak_bound / v_whole * c_steps)::int as weak_step,
+            floor((0.6 * t.weak_bound + 0.4 * t.bound) / v_whole * c_steps)::int as strong_step
+        from unnest(terms) as t
+        where t.bound > 0
+        order by t.bound desc
+        limit 12
+    loop
+        v_before := v_chunks;
+        for i in 1..c_steps + 1 loop
+            v_chunks[i] := v_before[i] * (1 - v_term.share)
+                + case when i > v_term.weak_step then v_before[i - v_term.weak_step] else 0 end
+                    * (v_term.share - v_term.strong)
+                + case when i > v_term.strong_step then v_before[i - v_term.strong_step] else 0 end * v_term.strong;
+        end loop;
+    end loop;
+    for i in reverse c_steps + 1..2 loop
+        v_sum := v_sum + v_chunks[i];
+        if v_sum >= wanted then
+            return v_whole * (i - 1) / c_steps;
+        end if;
+    end loop;
+    return 0;
+end
+$$;
+
+comment on function knowledge.likely_score(knowledge.weighed_term[], bigint, int) is
+    'A guess at the score of the wanted-th best of so many chunks; 0 where there may be fewer that have any of the words.';
+-- Granted to nobody: search calls it.
+
+create or replace function knowledge.chunks_found(terms knowledge.weighed_term[], levels int[])
+    returns bigint
+    language sql immutable strict parallel safe
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select sum(case l.level when 2 then t.chunk_count when 1 then t.strong_count else 0 end)::bigint
+    from unnest(terms) with ordinality as t (lexeme, chunk_count, factor, bound, strong_count, weak_bound, place)
+    join unnest(levels) with ordinality as l (level, place) using (place);
+end;
+
+comment on function knowledge.chunks_found(knowledge.weighed_term[], int[]) is
+    'How many chunks words find at most, when looked for as knowledge.choose_words says.';
+-- Granted to nobody: search calls it.
+
+create or replace function knowledge.marks_of(dimensions int[], levels int[])
+    returns int[]
+    language sql immutable strict parallel safe
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select coalesce(array_agg(case w.level when 2 then w.dimension else - w.dimension end), '{}')
+    from unnest(dimensions, levels) as w (dimension, level)
+    where w.level > 0;
+end;
+
+comment on function knowledge.marks_of(int[], int[]) is
+    'What knowledge.marks has of words at a place (level 2), or strong there (1).';
+-- Granted to nobody: search calls it.
+
+-- The lexical leg. Exact, though it looks at few: a score is guessed that the last of the results may well have, and the
+-- index asked for all that can have as much, by two conditions where one would leave too many. If the last one has as
+-- much, nobody was missed; else what it has is the next guess, and a sure one. Uncounted chunks, whose weights have no bound yet,
+-- are always looked at.
 create or replace function knowledge.match_words(
-    workspace_id bigint, lexemes text[], counts real[], must tsquery, condition text, audiences bigint[],
+    workspace_id bigint, lexemes text[], counts real[], must tsquery, required text[], condition text, audiences bigint[],
     documents uuid[], max_results int,
     out chunk_ids bigint[], out document_ids uuid[], out scores real[], out path text, out candidates bigint,
     out query_vector extensions.sparsevec, out terms jsonb
 )
     language plpgsql stable
     set search_path = pg_catalog, pg_temp
-    -- The planner does not know that a scan would fetch the words of every row from out of line.
+    -- The planner does not know how much a scan of all would read, and a bitmap that does not fit is of pages.
     set enable_seqscan = off
+    set work_mem = '64MB'
 as $$
 #variable_conflict use_variable
 declare
+    c_few       constant int := 100;    -- chunks looked at for each one wanted, before choosing is worth its time
     v_uncounted bigint[] := array(
         select u.chunk_id from knowledge.uncounted as u
         where u.workspace_id = match_words.workspace_id and u.lexemes is null limit 5001);
-    v_condition text := condition || case when must is not null then ' and l.words @@ $6' else '' end;
-    v_where     text;
-    v_lexemes   text[];
-    v_found     bigint[];
-    v_bounds    real[];
-    v_rest      real[];
-    v_terms     int;
-    v_used      int := 0;
-    v_sum       bigint := 0::bigint;
-    v_kth       real;
+    v_chunks    bigint := (
+        select s.chunk_count from knowledge.statistics as s where s.workspace_id = match_words.workspace_id);
+    v_terms     knowledge.weighed_term[];
+    v_words     int[];      -- places
+    v_levels    int[];
+    v_others    int[];
+    v_aim       float8 := 0;
+    v_tries     int := 0;
+    v_last      real;       -- score of the last result
+    v_condition text := condition;
+    v_looked    text;
 begin
-    select array_agg(w.lexeme), array_agg(w.chunk_count), array_agg(w.bound),
-        knowledge.query_vector(array_agg(w.lexeme), array_agg(w.factor)),
-        jsonb_agg(jsonb_build_object('word', w.lexeme, 'chunks', w.chunk_count, 'factor', w.factor, 'at_most', w.bound))
-    into v_lexemes, v_found, v_bounds, query_vector, terms
+    select array_agg(w), knowledge.query_vector(array_agg(w.lexeme), array_agg(w.factor)),
+        jsonb_agg(jsonb_build_object('word', w.lexeme, 'chunks', w.chunk_count, 'strong', w.strong_count, 'factor', w.factor,
+            'at_most', w.bound))
+    into v_terms, query_vector, terms
     from knowledge.weigh_terms(workspace_id, lexemes, counts, v_uncounted) as w;
-    v_terms := coalesce(cardinality(v_lexemes), 0);
-    if v_terms = 0 then
+    if v_terms is null then
         path := 'no word known';
         return;
     end if;
-    -- rest[i]: what the terms after the i-th could add.
-    select array_agg(r.rest order by r.place) into v_rest
-    from (
-        select b.place, coalesce(sum(b.bound) over (order by b.place desc
-            rows between unbounded preceding and 1 preceding), 0)::real as rest
-        from unnest(v_bounds) with ordinality as b (bound, place)
-    ) as r;
-
     candidates := 0;
     -- Only the words were asked for, and what they weigh.
     if max_results = 0 then
         path := 'not asked';
         return;
     end if;
-    loop
-        -- As many more terms as the best so far leave a chance, and at first what is cheap.
-        loop
-            v_used := v_used + 1;
-            v_sum := v_sum + v_found[v_used];
-            exit when v_used = v_terms
-                or case when v_kth > 0 then v_kth > v_rest[v_used] * 1.00001  -- sums of float4 round
-                        else v_sum + v_found[v_used + 1] > 50 * max_results end;
-        end loop;
-        -- Few that may be found: the rarest words would hardly fill the list.
-        if cardinality(v_uncounted) > 5000 or documents is not null then
-            v_used := v_terms;
-        end if;
 
-        v_where := v_condition;
-        if v_used < v_terms and v_uncounted <> '{}' then
-            v_where := v_condition || format($sql$
-                union all
-                select l.chunk_id, l.document_id, (- (l.weights operator(extensions.<#>) $1))::real as score
-                from knowledge.lexical_%1$s as l
-                where l.workspace_id = %1$s and l.chunk_id = any ($7) and not l.words @@ $5 and l.words @@ $8
-                    %2$s$sql$, workspace_id, v_condition);
+    v_words := knowledge.dimensions(array(select t.lexeme from unnest(v_terms) as t));
+    if must is not null then
+        v_condition := v_condition || format($sql$
+            and knowledge.marks(l.weights) @> $9 and exists (
+                select from knowledge.chunk_words_%1$s as w
+                where w.workspace_id = %1$s and w.chunk_id = l.chunk_id and w.words @@ $6)$sql$, workspace_id);
+    end if;
+    -- Of few all are looked at.
+    if (select sum(t.chunk_count) from unnest(v_terms) as t) > c_few * max_results and cardinality(v_uncounted) <= 5000
+        and documents is null and required = '{}'
+    then
+        v_aim := knowledge.likely_score(v_terms, v_chunks, max_results);
+    end if;
+    loop
+        v_levels := case when v_aim > 0
+            then knowledge.choose_words(v_terms, v_aim, array_fill(1::float8, array[cardinality(v_terms)]))
+            else array_fill(2, array[cardinality(v_terms)]) end;
+        candidates := knowledge.chunks_found(v_terms, v_levels);
+        v_looked := 'knowledge.marks(l.weights) && $5';
+        if v_aim > 0 and candidates > c_few * max_results then
+            -- Others, as far as they will do.
+            v_others := knowledge.choose_words(v_terms, v_aim, array(
+                select case w.level when 0 then 1 else 10 end::float8
+                from unnest(v_levels) with ordinality as w (level, place) order by w.place));
+            v_looked := v_looked || ' and knowledge.marks(l.weights) && $10';
         end if;
         execute format($sql$
             select array_agg(r.chunk_id order by r.score desc, r.chunk_id),
@@ -170,25 +300,37 @@ begin
             from (
                 select l.chunk_id, l.document_id, (- (l.weights operator(extensions.<#>) $1))::real as score
                 from knowledge.lexical_%1$s as l
-                where l.words @@ $5 %2$s
+                where %2$s %3$s
+                %4$s
                 order by score desc, chunk_id
                 limit $4
-            ) as r$sql$, workspace_id, v_where)
+            ) as r$sql$, workspace_id, v_looked, v_condition,
+            case when v_aim > 0 and v_uncounted <> '{}' then format($sql$
+                union all
+                select l.chunk_id, l.document_id, (- (l.weights operator(extensions.<#>) $1))::real as score
+                from knowledge.lexical_%1$s as l
+                where l.workspace_id = %1$s and l.chunk_id = any ($7) and not (%2$s)
+                    and knowledge.marks(l.weights) && $8 %3$s$sql$, workspace_id, v_looked, v_condition) end)
         into chunk_ids, document_ids, scores
-        using query_vector, audiences, documents, max_results,
-            knowledge.any_of(v_lexemes[:v_used]), must, v_uncounted, knowledge.any_of(v_lexemes);
+        using query_vector, audiences, documents, max_results, knowledge.marks_of(v_words, v_levels), must, v_uncounted,
+            v_words, knowledge.dimensions(required), knowledge.marks_of(v_words, v_others);
 
-        candidates := v_sum;
-        v_kth := case when cardinality(scores) = max_results then scores[max_results] else 0 end;
-        exit when v_used = v_terms or v_kth > v_rest[v_used] * 1.00001;
+        v_last := case when cardinality(scores) = max_results then scores[max_results] end;
+        exit when v_aim <= 0 or v_last >= v_aim;
+        -- Where few may be found the guess was far too high.
+        v_tries := v_tries + 1;
+        v_aim := coalesce(v_last, case when v_tries < 4 then v_aim / 2 else 0 end);
+        v_others := null;
     end loop;
-    path := format('%s of %s words', v_used, v_terms);
+    path := format('%s of %s words', (select count(*) from unnest(v_levels) as w (level) where w.level > 0),
+        cardinality(v_terms));
 end
 $$;
 
-comment on function knowledge.match_words(bigint, text[], real[], tsquery, text, bigint[], uuid[], int) is
+comment on function knowledge.match_words(
+    bigint, text[], real[], tsquery, text[], text, bigint[], uuid[], int) is
     'The best chunks by BM25, exactly, ties by chunk_id; the path says how many of the words had to find candidates,
 and candidates how many they could find at most; terms and query_vector are what it scores by, all there is for
-max_results 0. condition is SQL that begins with "and" and speaks of
-l, a row of knowledge.lexical, of $2, the audiences, and $3, the documents.';
+max_results 0. must is what a chunk''s words have to match, required the words it cannot do that without. condition is SQL
+that begins with "and" and speaks of l, a row of knowledge.lexical, of $2, the audiences, and $3, the documents.';
 -- Granted to nobody: search calls it.

@@ -3,8 +3,8 @@ do $$
 declare
     v_table text;
 begin
-    foreach v_table in array array['workspaces', 'generations', 'clearances', 'audiences', 'documents', 'chunks', 'lexical',
-        'terms', 'statistics', 'uncounted', 'embeddings', 'pending_vectors', 'document_embeddings',
+    foreach v_table in array array['workspaces', 'generations', 'clearances', 'audiences', 'documents', 'chunks', 'chunk_words',
+        'lexical', 'terms', 'statistics', 'uncounted', 'embeddings', 'pending_vectors', 'document_embeddings',
         'indexes', 'routes', 'content_changes', 'found_before', 'query_vectors',
         'sites', 'site_pages', 'watches', 'changed_rows']
     loop
@@ -43,7 +43,7 @@ create policy "who fills workspaces sees their sites" on knowledge.site_pages fo
 
 grant select on knowledge.sites, knowledge.site_pages, knowledge.workspaces, knowledge.generations, knowledge.clearances, knowledge.documents,
     knowledge.chunks to concierge_app;
--- lexical, terms, statistics, uncounted, embeddings: not to apps, who search.
+-- chunk_words, lexical, terms, statistics, uncounted, embeddings: not to apps, who search.
 
 call access.audit_table('knowledge.workspaces', 'workspace_id');
 call access.audit_table('knowledge.generations', 'generation_id');

@@ -188,13 +188,13 @@ begin
 
     -- What vectors find gets its words' score, too.
     select * into v_words from knowledge.match_words(workspace.workspace_id, v_read.lexemes, v_read.counts, v_read.must,
-        condition, audiences, documents, case when lexical_weight > 0 then depth else 0 end) as m;
+        v_read.required, condition, audiences, documents, case when lexical_weight > 0 then depth else 0 end) as m;
     v_times := v_times || jsonb_build_object('words', knowledge.milliseconds(v_started));
 
     if vector_weight > 0 and query_embedding is not null then
         select * into v_near from knowledge.match_vectors(generation, query_embedding,
             condition || case when v_read.must is not null then format(' and exists (
-                select from knowledge.lexical_%1$s as w
+                select from knowledge.chunk_words_%1$s as w
                 where w.workspace_id = %1$s and w.chunk_id = l.chunk_id and w.words @@ %2$L::tsquery)',
                 workspace.workspace_id, v_read.must) else '' end,
             audiences, documents, few, depth) as m;

@@ -58,6 +58,52 @@ comment on function knowledge.weights(tsvector, real, real, real) is
     'knowledge.weights_sql, by the native extension where it is installed.';
 -- Granted to nobody: indexing calls it.
 
+-- Chosen by measurement: a word that is there three times in a chunk of average length, or twice in a short one. Another one is
+-- another index: knowledge.marks and the native extension have it, too.
+create or replace function knowledge.strong_weight()
+    returns real
+    language sql immutable parallel safe
+return 0.6::real;
+
+comment on function knowledge.strong_weight() is 'A word whose stored weight is above it is strong in its chunk.';
+-- Granted to nobody: functions of this schema call it.
+
+create or replace function knowledge.marks_sql(weights extensions.sparsevec)
+    returns int[]
+    language sql immutable strict parallel safe
+    set search_path = pg_catalog, pg_temp
+    set extra_float_digits = 1
+begin atomic
+    select coalesce(array_agg(s.sign * p.part[1]::int order by s.sign * p.part[1]::int), '{}')
+    from regexp_matches(weights::text, '([0-9]+):([^,}]+)', 'g') as p (part)
+    cross join (values (1), (-1)) as s (sign)
+    where s.sign = 1 or p.part[2]::real > 0.6::real;
+end;
+
+comment on function knowledge.marks_sql(extensions.sparsevec) is
+    'What a chunk is found by: the places of its words, and the negative places of those that are strong in it.';
+-- Granted to nobody: knowledge.marks calls it.
+
+-- The index lexical_by_marks is made of it: it may become faster, and never another.
+create or replace function knowledge.marks(weights extensions.sparsevec)
+    returns int[]
+    language plpgsql immutable strict parallel safe
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_marks int[];
+begin
+    if to_regprocedure('extensions.concierge_marks(extensions.sparsevec)') is null then
+        return knowledge.marks_sql(weights);
+    end if;
+    execute 'select extensions.concierge_marks($1)' into v_marks using weights;
+    return v_marks;
+end
+$$;
+
+comment on function knowledge.marks(extensions.sparsevec) is 'knowledge.marks_sql, by the native extension where it is installed.';
+-- Granted to nobody: search calls it.
+
 create or replace function knowledge.length(words tsvector)
     returns int
     language sql immutable strict parallel safe

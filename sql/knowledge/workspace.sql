@@ -118,7 +118,8 @@ begin
     returning w.workspace_id into v_id;
     perform knowledge.apply_settings(v_id, settings);
     insert into knowledge.statistics (workspace_id) values (v_id);
-    perform knowledge.make_partition(p, v_id) from unnest(array['documents', 'chunks', 'lexical', 'terms']) as p;
+    perform knowledge.make_partition(p, v_id)
+    from unnest(array['documents', 'chunks', 'chunk_words', 'lexical', 'terms']) as p;
     perform knowledge.apply_filters(v_id, '{}', coalesce(settings -> 'filters', '{}'));
     if model is not null then
         perform knowledge.open_generation(create_workspace.slug, model, dimensions, metric, half);

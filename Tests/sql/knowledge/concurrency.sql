@@ -132,5 +132,5 @@ commit;
 -- session: main
 select test.work();
 -- Now they are gone.
-select count(*) from pg_class where relname ~ '^(documents|chunks|lexical|terms)_1$';
+select count(*) from pg_class where relname ~ '^(documents|chunks|chunk_words|lexical|terms)_1$';
 --| 0

@@ -24,7 +24,7 @@ begin
 end
 $$;
 -- Every chunk that has a word of the query, by the same statistics, all of them scored.
-create function test.exhaustive(query text, max_results int) returns table (chunk_id bigint, score real) language plpgsql as $$
+create function test.exhaustive(query text, max_results int, condition text) returns table (chunk_id bigint, score real) language plpgsql as $$
 declare
     v_read record;
 begin
@@ -34,22 +34,25 @@ begin
         from knowledge.lexical_%1$s as l,
             (select knowledge.query_vector(array_agg(w.lexeme), array_agg(w.factor)) as vector
              from knowledge.weigh_terms(%1$s, $1, $2, array(select u.chunk_id from knowledge.uncounted as u where u.lexemes is null)) as w) as v
-        where l.words @@ knowledge.any_of($1) order by score desc, l.chunk_id limit $3$sql$, test.workspace())
+        where knowledge.marks(l.weights) && knowledge.dimensions($1) %2$s order by score desc, l.chunk_id limit $3$sql$, test.workspace(), condition)
     using v_read.lexemes, v_read.counts, max_results;
 end
 $$;
-create function test.differences(queries int, max_results int) returns table (query text, got text, wanted text) language plpgsql as $$
+create table test.paths (chosen boolean);
+create function test.differences(queries int, max_results int, condition text default '') returns table (query text, got text, wanted text) language plpgsql as $$
 declare
-    v_query text;
-    v_read  record;
+    v_query  text;
+    v_read   record;
+    v_chosen boolean;
 begin
     for v_query in select test.text(1000000 + q, 1 + q % 12) from generate_series(1, queries) as q loop
         select * into v_read from knowledge.read_query(v_query, '{simple}');
         query := v_query;
-        select array_agg(x.chunk_id || ':' || x.score)::text into wanted from test.exhaustive(v_query, max_results) as x;
-        select array_agg(i || ':' || s)::text into got
-        from knowledge.match_words(test.workspace(), v_read.lexemes, v_read.counts, null, '', '{}', null, max_results) as m,
+        select array_agg(x.chunk_id || ':' || x.score)::text into wanted from test.exhaustive(v_query, max_results, condition) as x;
+        select array_agg(i || ':' || s)::text, bool_or(m.path !~ '^(\d+) of \1 ') into got, v_chosen
+        from knowledge.match_words(test.workspace(), v_read.lexemes, v_read.counts, null, '{}', condition, '{}', null, max_results) as m,
             unnest(m.chunk_ids, m.scores) as r (i, s);
+        insert into test.paths values (coalesce(v_chosen, false));
         if got is distinct from wanted then
             return next;
         end if;
@@ -61,17 +64,26 @@ select test.add(1, 200);
 select is_empty('select * from test.differences(60, 10)', 'Before anything is counted');
 select test.count_all();
 select is_empty('select * from test.differences(60, 10)', 'All counted');
+truncate test.paths;
+select is_empty('select * from test.differences(200, 1)', 'Of many the best');
+select is_empty('select * from test.differences(200, 3)', 'and the best three');
+select cmp_ok((select count(*) filter (where chosen) from test.paths), '>', 50::bigint, 'though not all words were looked for');
+select is_empty(format('select * from test.differences(100, 2, %L)', c), 'and where few may be found:' || c)
+from unnest(array[' and l.chunk_id % 2 = 0', ' and l.chunk_id % 17 = 0', ' and l.chunk_id % 1000 = 0', ' and false']) as c;
 select is_empty('select * from test.differences(25, 1)', 'Only the best one');
 select is_empty('select * from test.differences(25, 400)', 'More than there are');
 select test.add(201, 260);
 select is_empty('select * from test.differences(60, 10)', 'Some counted, some new');
+select is_empty('select * from test.differences(60, 1)', 'the best alone, too');
 select knowledge.count_some_words(test.workspace(), 37);
 select is_empty('select * from test.differences(60, 10)', 'Counted in part');
+select is_empty('select * from test.differences(60, 1)', 'the best alone, too');
 select test.act_as('acme', 'olga');
 select knowledge.remove_document('random', document_id) from knowledge.documents where key ~ '[05]$';
 select knowledge.add_text('random', '', test.text(7000 + n, 30), 'd' || n) from generate_series(1, 60) as n;
 select test.act_as_superuser();
 select is_empty('select * from test.differences(60, 10)', 'After some are gone, and some others changed');
+select is_empty('select * from test.differences(60, 1)', 'the best alone, too');
 select test.count_all();
 select is_empty('select * from test.differences(60, 10)', 'and these are counted, too');
 select is((select count(*) from knowledge.uncounted), 0::bigint, 'Nothing is left to count');
@@ -79,16 +91,16 @@ select is((select count(*) from knowledge.uncounted), 0::bigint, 'Nothing is lef
 -- What the folds came to is what a count of everything says.
 select results_eq(
     format('select t.lexeme, t.chunk_count from knowledge.terms_%s as t where t.chunk_count <> 0 order by 1', test.workspace()),
-    format('select u.lexeme collate "C", count(*)::int from knowledge.lexical_%s as l, unnest(tsvector_to_array(l.words)) as u (lexeme) group by 1 order by 1', test.workspace()),
+    format('select u.lexeme collate "C", count(*)::int from knowledge.chunk_words_%s as l, unnest(tsvector_to_array(l.words)) as u (lexeme) group by 1 order by 1', test.workspace()),
     'Document frequencies are those of what is there');
 select is((select (s.chunk_count, s.word_count)::text from knowledge.statistics as s where s.workspace_id = test.workspace()),
-    (select (count(*), sum(l.length))::text from knowledge.lexical as l where l.workspace_id = test.workspace()), 'and so are the totals');
+    (select (count(*), sum(l.length))::text from knowledge.chunk_words as l where l.workspace_id = test.workspace()), 'and so are the totals');
 select is_empty($$
-    select l.chunk_id from knowledge.lexical as l join knowledge.statistics as s using (workspace_id)
-    where l.weights operator(extensions.<>) knowledge.weights(l.words, 1.2, 0.75, s.average_length) $$, 'Every weight is made for the average length that is kept');
+    select l.chunk_id from knowledge.lexical as l join knowledge.chunk_words as w using (workspace_id, chunk_id) join knowledge.statistics as s using (workspace_id)
+    where l.weights operator(extensions.<>) knowledge.weights(w.words, 1.2, 0.75, s.average_length) $$, 'Every weight is made for the average length that is kept');
 select is_empty(format($$
     select t.lexeme from knowledge.terms_%1$s as t
-    join knowledge.lexical_%1$s as l on true
+    join knowledge.chunk_words_%1$s as l on true
     join knowledge.statistics as s on s.workspace_id = %1$s
     cross join lateral unnest(l.words) as u
     where u.lexeme = t.lexeme and cardinality(u.positions) / (cardinality(u.positions)

@@ -116,7 +116,7 @@ select is(knowledge.drop_generation('docs', old), false, 'once') from g;
 select throws_ok('select knowledge.switch_generation(''docs'', -1)', 'QC215', null, 'One that is not there is refused');
 
 -- A workspace goes with its tables.
-create temp table tables as select format('knowledge.%s_%s', p, workspace_id) as name from knowledge.workspaces, unnest(array['documents', 'chunks', 'lexical', 'terms']) as p
+create temp table tables as select format('knowledge.%s_%s', p, workspace_id) as name from knowledge.workspaces, unnest(array['documents', 'chunks', 'chunk_words', 'lexical', 'terms']) as p
     union all select format('knowledge.embeddings_%s', generation_id) from knowledge.generations;
 select isnt_empty('select to_regclass(name) from tables where to_regclass(name) is not null', 'It has tables');
 select knowledge.drop_workspace('docs');

@@ -32,6 +32,9 @@ begin
     return next is_empty($$ select n from sample
         where extensions.concierge_word_weights(words, k1, b, average)::text <> knowledge.weights_sql(words, k1, b, average)::text $$, 'Weights are the same');
     return next is_empty($$ select n from sample
+        where extensions.concierge_marks(extensions.concierge_word_weights(words, k1, b, average)) <> knowledge.marks_sql(knowledge.weights_sql(words, k1, b, average)) $$, 'and what they mark');
+    return next cmp_ok((select sum(cardinality(array(select m from unnest(knowledge.marks_sql(knowledge.weights_sql(words, k1, b, average))) as m where m < 0))) from sample), '>', 1000::bigint, 'some of it strongly');
+    return next is_empty($$ select n from sample
         where extensions.concierge_word_weights(strip(words), k1, b, average)::text <> knowledge.weights_sql(strip(words), k1, b, average)::text $$, 'without positions, too');
     return next is_empty($$ select n from sample where extensions.concierge_word_length(words) <> knowledge.length(words) $$, 'Lengths are the same');
     return next is_empty($$ select w.lexeme from sample as s, unnest(s.words) as w
@@ -53,10 +56,10 @@ begin
     from unnest(array['extensions.concierge_word_weights', 'knowledge.weights_sql']) as f;
 
     -- What is called takes the extension, and does without.
-    create temp table called as select s.n, knowledge.weights(s.words, s.k1, s.b, s.average)::text as weights, model.embed_words(s.words)::text as embedding from sample as s where s.n <= 100;
+    create temp table called as select s.n, knowledge.weights(s.words, s.k1, s.b, s.average)::text as weights, knowledge.marks(knowledge.weights(s.words, s.k1, s.b, s.average)) as marks, model.embed_words(s.words)::text as embedding from sample as s where s.n <= 100;
     create temp table called_chunks as select s.n, c.* from sample as s, knowledge.chunk_text(s.content, s.strategy, s.unit, s.size, s.overlap) as c where s.n <= 100;
     drop extension concierge_native;
-    return next is_empty($$ select * from called except select s.n, knowledge.weights(s.words, s.k1, s.b, s.average)::text, model.embed_words(s.words)::text from sample as s $$, 'Without the extension, words are the same');
+    return next is_empty($$ select * from called except select s.n, knowledge.weights(s.words, s.k1, s.b, s.average)::text, knowledge.marks(knowledge.weights(s.words, s.k1, s.b, s.average)), model.embed_words(s.words)::text from sample as s $$, 'Without the extension, words are the same');
     return next is_empty($$ select * from called_chunks except select s.n, c.* from sample as s, knowledge.chunk_text(s.content, s.strategy, s.unit, s.size, s.overlap) as c where s.n <= 100 $$, 'and chunks');
 end
 $test$;

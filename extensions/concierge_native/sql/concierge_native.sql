@@ -27,6 +27,7 @@ select concierge_word_weights('a', 1.2, 0.75, 0);
 select concierge_word_weights('a', 'nan', 0.75, 1);
 select count(*) from (select concierge_word_weights(to_tsvector('simple', n::text || ' word'), 1.2, 0.75, 2) as w from generate_series(1, 1000) as n) as t
 where w is not null;
+select concierge_marks(concierge_word_weights('a:1,2,3 b:4 c', 1.2, 0.75, 4)), concierge_marks('{}/5'), concierge_marks('{1:0.6,2:0.60001,5:1}/5');
 select vector_dims(v), round(vector_norm(v)::numeric, 5), (v::real[])[12:14] from (select concierge_embed_words('a:1,2,3 b:4') as v) as t;
 select concierge_embed_words('') is null;
 

@@ -25,6 +25,13 @@ create function concierge_word_weights(words tsvector, k1 real, b real, average_
     as 'MODULE_PATHNAME';
 comment on function concierge_word_weights(tsvector, real, real, real) is 'BM25 weights of a text without IDF.';
 
+create function concierge_marks(weights sparsevec)
+    returns int[]
+    language c immutable strict parallel safe
+    as 'MODULE_PATHNAME';
+comment on function concierge_marks(sparsevec) is
+    'The places of weights, and the negative places of those above 0.6, in ascending order.';
+
 create function concierge_embed_words(words tsvector)
     returns vector
     language c immutable strict parallel safe cost 100
