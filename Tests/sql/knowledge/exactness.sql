@@ -107,6 +107,39 @@ select is_empty(format($$
         + 1.2::real * (1 - 0.75::real + 0.75::real * l.length / s.average_length)) > t.max_weight * 1.00001 $$, test.workspace()),
     'No word weighs more than its bound');
 
+-- What need not be looked for cannot have what is aimed at, and no word could be spared.
+select setseed(0.5);
+create temp table choice as
+select n, c.terms, c.aim, knowledge.choose_words(c.terms, c.aim, array_fill(1::float8, array[cardinality(c.terms)])) as levels
+from (
+    select n, terms, random() * (select sum(bound) from unnest(terms) as t) as aim
+    from generate_series(1, 1000) as n
+    cross join lateral (
+        select array_agg((format('w%s', i), chunks, 1, bound, floor(chunks * random() ^ 3), bound * least(1, 0.5 + random()))::knowledge.weighed_term) as terms
+        from generate_series(1, 1 + n % 9) as i
+        cross join lateral (select 1 + floor(100000 * random() ^ 5) as chunks, (0.1 + random() * 10)::real as bound where n > 0 and i > 0) as r
+    ) as t
+) as c;
+create function test.missed(terms knowledge.weighed_term[], levels int[]) returns float8 language sql as $$
+    select sum(case l.level when 0 then t.bound when 1 then t.weak_bound else 0 end::float8)
+    from unnest(terms) with ordinality as t (lexeme, chunk_count, factor, bound, strong_count, weak_bound, place) join unnest(levels) with ordinality as l (level, place) using (place) $$;
+select is_empty('select * from choice where test.missed(terms, levels) >= aim', 'What is missed has less than is aimed at');
+select is_empty($$
+    select c.n from choice as c cross join lateral unnest(c.levels) with ordinality as l (level, place)
+    cross join lateral generate_series(0, l.level - 1) as less
+    where test.missed(c.terms, c.levels[:l.place - 1] || array[less::int] || c.levels[l.place + 1:]) * 1.001 < c.aim
+        and (c.terms[l.place]).weak_bound < (c.terms[l.place]).bound $$, 'and nothing is looked for in vain');
+select is((select count(distinct l) from choice, unnest(levels) as l), 3::bigint, 'in each of three ways');
+select is_empty(format($$
+    select l.chunk_id, t.lexeme from knowledge.lexical_%1$s as l
+    join knowledge.weigh_terms(%1$s, array(select lexeme from knowledge.terms_%1$s), array(select 1::real from knowledge.terms_%1$s), '{}') as t
+        on not knowledge.marks(l.weights) && array[- knowledge.dimension(t.lexeme)]
+    where - (l.weights operator(extensions.<#>) knowledge.query_vector(array[t.lexeme], array[t.factor])) > t.weak_bound * 1.00001 and l.chunk_id %% 10 = 0 $$, test.workspace()),
+    'What is not marked as strong is weak');
+select is_empty(format($$
+    select t.lexeme from knowledge.weigh_terms(%1$s, array(select lexeme from knowledge.terms_%1$s), array(select 1::real from knowledge.terms_%1$s), '{}') as t
+    where t.strong_count not between 0 and t.chunk_count or t.weak_bound < t.bound and t.strong_count = 0 $$, test.workspace()), 'and counts of it are near');
+
 -- By hand: three texts, and the formula as it stands in books.
 select test.act_as('acme', 'olga');
 select knowledge.create_workspace('byhand', 'By hand', '{"languages": ["simple"]}', null);
