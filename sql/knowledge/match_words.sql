@@ -232,6 +232,8 @@ create or replace function knowledge.match_words(
     -- The planner does not know how much a scan of all would read, and a bitmap that does not fit is of pages.
     set enable_seqscan = off
     set work_mem = '64MB'
+    -- Workers take longer to start than to help, and other searches need their processors.
+    set max_parallel_workers_per_gather = 0
 as $$
 #variable_conflict use_variable
 declare
