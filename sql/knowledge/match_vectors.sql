@@ -24,7 +24,7 @@ begin
         path := case when condition = '' then 'hnsw' else 'hnsw, iterative' end;
         -- Where some are left out the walk has to be wider for the same recall (measured).
         perform set_config('hnsw.ef_search',
-                least(greatest(4 * max_results, case when condition = '' then 100 else 400 end), 1000)::text, true),
+                least(greatest(4 * max_results, case when condition = '' then 100 else 600 end), 1000)::text, true),
             set_config('hnsw.iterative_scan', case when condition = '' then 'off' else 'relaxed_order' end, true);
         execute format(v_expected, format($sql$
             with near as materialized (
