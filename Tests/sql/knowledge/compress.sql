@@ -11,6 +11,12 @@ create temp table answers as select q, knowledge.answer('fair', q) as a from unn
 select test.act_as_superuser();
 select results_eq('select starts_at, ends_at from knowledge.sentences(''One. Two! 東京。京都。'')', 'values (0, 4), (5, 9), (10, 13), (13, 16)', 'Sentences end at their marks');
 select is_empty('select * from knowledge.sentences('' '')', 'Nothing has no sentences');
+select is(array(select substr(n.content, s.starts_at + 1, s.ends_at - s.starts_at) from knowledge.sentences(n.content) as s order by s.starts_at), n.wanted::text[], n.name) from (values
+    (E'| Pump | Bar |\n|------|-----|\n| P1 | 4.5 |\n| Ü2 | 7 |\nAll is said. Twice.', array['| Pump | Bar |', '| P1 | 4.5 |', '| Ü2 | 7 |', 'All is said.', 'Twice.'], 'A row of a table is one'),
+    (E'It takes:\n- a wrench\n- two\n  hands\n10. patience', array['It takes:', '- a wrench', E'- two\n  hands', '10. patience'], 'and an item of a list, with the lines it goes on in'),
+    (E'# Title\nText that\ngoes on', array['# Title', E'Text that\ngoes on'], 'and a heading'),
+    (E'5 - 3 is 2\r\nand a|b is a choice.', array[E'5 - 3 is 2\r\nand a|b is a choice.'], 'Signs elsewhere are no sign of it')
+) as n (content, wanted, name);
 select test.act_as('acme', 'olga');
 select is(a #>> '{citations,0,line}', 'Visitors park in garage P3, five euros a day.', 'The sentence that answers is cited') from answers where q ~ 'visitors';
 select matches(a ->> 'answer', '^Visitors park in garage P3, five euros a day\. \[1\]', 'and is the answer') from answers where q ~ 'visitors';
