@@ -4,9 +4,17 @@ create or replace function knowledge.sentences(content text)
     language sql immutable strict parallel safe
     set search_path = pg_catalog, pg_temp
 begin atomic
-    with unit as (
-        select u.starts_at, u.ends_at, coalesce(lag(u.level) over (order by u.starts_at), 3) >= 2 as begins
+    with word as (
+        select u.starts_at, u.ends_at, u.level, coalesce(lag(u.ends_at) over (order by u.starts_at), 0) as ended_at
         from knowledge.text_units(content, 'recursive', 'characters', 2147483647) as u
+    ), unit as (
+        select w.starts_at, w.ends_at,
+            -- The stop behind an item's number ends nothing.
+            coalesce(lag(case
+                when w.level = 2 and w.ends_at - w.starts_at <= 10 and substr(E'\n' || content, w.ended_at + 1,
+                    w.ends_at - w.ended_at + 1) ~ '\n\s*[0-9]{1,9}[.)]$' then 1
+                else w.level end) over (order by w.starts_at), 3) >= 2 as begins
+        from word as w
     ), numbered as (
         select u.starts_at, u.ends_at, count(*) filter (where u.begins) over (order by u.starts_at) as sentence
         from unit as u
