@@ -87,9 +87,9 @@ create or replace function knowledge.choose_words(terms knowledge.weighed_term[]
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_margin constant float8 := 1.0001;     -- sums of float4 round
+    c_margin constant float8 := 1.0001::float8;     -- sums of float4 round
     v_levels int[]  := array_fill(0, array[cardinality(terms)]);
-    v_rest   float8 := (select sum(t.bound) from unnest(terms) as t);
+    v_rest   float8 := (select sum(t.bound)::float8 from unnest(terms) as t);
     v_step   record;
     v_left   float8[];
 begin
@@ -151,10 +151,10 @@ as $$
 #variable_conflict use_variable
 declare
     c_steps  constant int := 64;
-    v_whole  float8   := (select sum(t.bound) from unnest(terms) as t);
+    v_whole  float8   := (select sum(t.bound)::float8 from unnest(terms) as t);
     v_chunks float8[] := array_prepend(chunk_count::float8, array_fill(0::float8, array[c_steps]));
     v_before float8[];
-    v_sum    float8   := 0;
+    v_sum    float8   := 0::float8;
     v_term   record;
 begin
     for v_term in
@@ -181,7 +181,7 @@ begin
             return v_whole * (i - 1) / c_steps;
         end if;
     end loop;
-    return 0;
+    return 0::float8;
 end
 $$;
 
@@ -247,11 +247,12 @@ declare
     v_words     int[];      -- places
     v_levels    int[];
     v_others    int[];
-    v_aim       float8 := 0;
+    v_aim       float8 := 0::float8;
     v_tries     int := 0;
     v_last      real;       -- score of the last result
     v_condition text := condition;
     v_looked    text;
+    v_where     text;
 begin
     select array_agg(w), knowledge.query_vector(array_agg(w.lexeme), array_agg(w.factor)),
         jsonb_agg(jsonb_build_object('word', w.lexeme, 'chunks', w.chunk_count, 'strong', w.strong_count, 'factor', w.factor,
@@ -295,6 +296,15 @@ begin
                 from unnest(v_levels) with ordinality as w (level, place) order by w.place));
             v_looked := v_looked || ' and knowledge.marks(l.weights) && $10';
         end if;
+        v_where := v_looked || v_condition;
+        if v_aim > 0 and v_uncounted <> '{}' then
+            v_where := v_where || format($sql$
+                union all
+                select l.chunk_id, l.document_id, (- (l.weights operator(extensions.<#>) $1))::real as score
+                from knowledge.lexical_%1$s as l
+                where l.workspace_id = %1$s and l.chunk_id = any ($7) and knowledge.marks(l.weights) && $8
+                    and not (%2$s)$sql$, workspace_id, v_looked) || v_condition;
+        end if;
         execute format($sql$
             select array_agg(r.chunk_id order by r.score desc, r.chunk_id),
                 array_agg(r.document_id order by r.score desc, r.chunk_id),
@@ -302,17 +312,10 @@ begin
             from (
                 select l.chunk_id, l.document_id, (- (l.weights operator(extensions.<#>) $1))::real as score
                 from knowledge.lexical_%1$s as l
-                where %2$s %3$s
-                %4$s
+                where %2$s
                 order by score desc, chunk_id
                 limit $4
-            ) as r$sql$, workspace_id, v_looked, v_condition,
-            case when v_aim > 0 and v_uncounted <> '{}' then format($sql$
-                union all
-                select l.chunk_id, l.document_id, (- (l.weights operator(extensions.<#>) $1))::real as score
-                from knowledge.lexical_%1$s as l
-                where l.workspace_id = %1$s and l.chunk_id = any ($7) and not (%2$s)
-                    and knowledge.marks(l.weights) && $8 %3$s$sql$, workspace_id, v_looked, v_condition) end)
+            ) as r$sql$, workspace_id, v_where)
         into chunk_ids, document_ids, scores
         using query_vector, audiences, documents, max_results, knowledge.marks_of(v_words, v_levels), must, v_uncounted,
             v_words, knowledge.dimensions(required), knowledge.marks_of(v_words, v_others);

@@ -58,7 +58,7 @@ declare
     v_output  text   := v_basic || case when v_basic = '' then '' else '-' end;
     v_handled int    := length(v_basic);
     v_n       int    := 128;
-    v_delta   bigint := 0;
+    v_delta   bigint := 0::bigint;
     v_bias    int    := 72;
     v_next    int;
     v_code    int;
