@@ -96,6 +96,7 @@ select set_eq($$
     $$ values
         ('access.audit_log'),       -- operators and the daemon write too, for no tenant
         ('access.token_keys'),      -- a key may vouch for any tenant
+        ('access.redaction_rules'), -- a default is for all
         ('queue.job'),              -- an effect may be nobody's
         ('queue.refresh'),          -- what can be refreshed, for all
         ('queue.history'), ('queue.dead_letter'), ('queue.schedule'), -- as their jobs

@@ -43,6 +43,8 @@ begin
     perform knowledge.add_site('guide', 'https://example.com/');
     perform evaluation.load_collection('c', 'C', '[{"key": "q", "text": "words"}]', '[{"query": "q", "document": "a", "grade": 1}]');
     v_run := evaluation.start_run('c');
+    perform access.set_redaction_rule('badge', 'badge', 'BADGE-[0-9]+');
+    perform access.configure_redaction('{badge}');
     perform evaluation.add_results(v_run, '[{"query": "q", "rank": 1, "document": "a", "score": 1}]');
     perform test.act_as_superuser();
     insert into knowledge.watches (workspace_id, tenant_id, relation, name, key_columns, title, content, metadata, audience_id)
