@@ -26,6 +26,7 @@ let package = Package(
         // Libraries, from the ground up.
         .target(name: "Postgres", dependencies: ["CLibPQ"], swiftSettings: strict),
         .target(name: "HTTP", dependencies: ["CCurl"], swiftSettings: strict),
+        .target(name: "Models", dependencies: ["HTTP", "CCrypto"], swiftSettings: strict),
         .target(name: "Migrations", dependencies: ["Postgres", "CPgQuery"], swiftSettings: strict),
         .target(
             name: "Daemon", dependencies: ["Postgres", "HTTP", "CCrypto", "CMicroHTTPD", "CLinux"],
@@ -43,6 +44,8 @@ let package = Package(
             name: "PostgresTests", dependencies: ["Postgres", "Migrations", "TestSupport"],
             swiftSettings: strict),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "ModelsTests", dependencies: ["Models", "HTTP", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "MigrationsTests", dependencies: ["Migrations", "Postgres", "TestSupport"],
             swiftSettings: strict),

@@ -10,6 +10,7 @@ final class Exchange {
     private let hop: Hop
     private let limits: HTTPLimits
     private let policy: AddressPolicy
+    private let streams: Bool
     /// libcurl reads it until the handle is freed.
     private var lines: UnsafeMutablePointer<curl_slist>?
     private let words: UnsafeMutablePointer<CChar>
@@ -17,6 +18,11 @@ final class Exchange {
     private var head: [UInt8] = []
     private var headBytes = 0
     private var body: [UInt8] = []
+    private var bodyBytes = 0
+    /// The head that streamed bytes belong to, from their first on.
+    private(set) var streamedHead: HTTPHead?
+    /// When the last byte of a body came.
+    private(set) var lastByte: ContinuousClock.Instant?
     /// Why a callback ended the transfer.
     private var stop: HTTPFailure?
     /// Why the last address got no socket. It matters only when none got one: a host may have several.
@@ -24,16 +30,15 @@ final class Exchange {
     private var hasOpenedSocket = false
 
     init(
-        _ hop: Hop, limits: HTTPLimits, policy: AddressPolicy, settings: HTTPClient.Settings, in multi: Multi
-    )
-        throws(HTTPFailure)
-    {
+        _ hop: Hop, of request: HTTPRequest, settings: HTTPClient.Settings, in multi: Multi
+    ) throws(HTTPFailure) {
         guard let handle = curl_easy_init() else { throw .unavailable("out of memory") }
         self.handle = handle
         self.multi = multi
         self.hop = hop
-        self.limits = limits
-        self.policy = policy
+        limits = request.limits
+        policy = request.policy
+        streams = request.streams
         words = .allocate(capacity: Int(CURL_ERROR_SIZE))
         words.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
 
@@ -153,17 +158,34 @@ final class Exchange {
             stop = .tooLarge(.headers, limit: limits.headers)
             return -1
         }
-        if body.isEmpty { head += line } // what comes after a body is its trailers
+        if bodyBytes == 0 { head += line } // what comes after a body is its trailers
         return line.count
     }
 
     private func takeBody(_ bytes: UnsafeRawBufferPointer) -> Int {
-        guard bytes.count <= limits.body - body.count else {
+        guard bytes.count <= limits.body - bodyBytes else {
             stop = .tooLarge(.body, limit: limits.body)
             return -1
         }
+        if bodyBytes == 0, streams { streamedHead = successfulHead() }
+        bodyBytes += bytes.count
+        lastByte = .now
         body += bytes
         return bytes.count
+    }
+
+    /// The head of an answer 2xx; nil of any other, whose body is for who reads the response.
+    private func successfulHead() -> HTTPHead? {
+        let status = long(CURLINFO_RESPONSE_CODE)
+        guard 200..<300 ~= status, let headers = HTTPHeaders.parse(lastHeadOf: head) else { return nil }
+        return HTTPHead(status: status, headers: headers)
+    }
+
+    /// Hands out what has come of a streamed body since the last call; nil when there is nothing.
+    func takeStreamed() -> (head: HTTPHead, bytes: [UInt8])? {
+        guard let head = streamedHead, !body.isEmpty else { return nil }
+        defer { body = [] }
+        return (head, body)
     }
 
     /// Opens a socket to an address that the policy allows, and to no other.
@@ -218,7 +240,7 @@ final class Exchange {
         }
         return .response(
             HTTPResponse(
-                status: status, headers: headers, body: body,
+                status: status, headers: headers, body: streamedHead == nil ? body : [],
                 url: text(CURLINFO_EFFECTIVE_URL) ?? hop.url.text,
                 times: HTTPResponse.Times(
                     whole: time(CURLINFO_TOTAL_TIME_T), resolved: time(CURLINFO_NAMELOOKUP_TIME_T),

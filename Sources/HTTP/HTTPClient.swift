@@ -16,6 +16,7 @@ public enum HTTPTransfer {
 /// let id = try client.start(HTTPRequest("GET", "https://example.org/"))
 /// while true {
 ///     client.wait(for: &myDescriptors, timeout: -1) // poll(2), with libcurl's sockets besides mine
+///     for part in client.received() { … } // of requests that stream
 ///     for (id, result) in client.finished() { … }
 /// }
 /// ```
@@ -52,12 +53,28 @@ public final class HTTPClient {
     /// What has come of a transfer.
     public typealias Finished = (id: HTTPTransfer.ID, result: Result<HTTPResponse, HTTPFailure>)
 
+    /// Bytes of a streamed body, and the head they came after.
+    public typealias Received = (id: HTTPTransfer.ID, head: HTTPHead, bytes: [UInt8])
+
     private struct Transfer {
         let request: HTTPRequest
         var exchange: Exchange
         var redirectsLeft: Int
         let start: ContinuousClock.Instant
-        var deadline: ContinuousClock.Instant { start + request.limits.time }
+
+        /// The limit of time that is reached first if nothing more comes.
+        var deadline: (at: ContinuousClock.Instant, limit: HTTPFailure.TimeLimit) {
+            let limits = request.limits
+            let whole = (at: start + limits.time, limit: HTTPFailure.TimeLimit.whole)
+            let next: (at: ContinuousClock.Instant, limit: HTTPFailure.TimeLimit)? =
+                if let last = exchange.lastByte {
+                    limits.silence.map { (last + $0, .silence) }
+                } else {
+                    limits.firstByte.map { (start + $0, .firstByte) }
+                }
+            guard let next, next.at < whole.at else { return whole }
+            return next
+        }
     }
 
     private let settings: Settings
@@ -65,6 +82,8 @@ public final class HTTPClient {
     private var transfers: [HTTPTransfer.ID: Transfer] = [:]
     private var byHandle: [UnsafeMutableRawPointer: HTTPTransfer.ID] = [:]
     private var results: [Finished] = []
+    /// What had come of streamed bodies before their transfers ended.
+    private var lastParts: [Received] = []
     private var lastNumber: UInt64 = 0
 
     public init(_ settings: Settings = Settings()) throws(HTTPFailure) {
@@ -85,8 +104,22 @@ public final class HTTPClient {
         return id
     }
 
-    /// Ends a transfer at once. `finished` reports it as cancelled; one that is over stays as it is.
-    public func cancel(_ id: HTTPTransfer.ID) { finish(id, .failure(.cancelled)) }
+    /// Ends a transfer at once. `finished` reports it as cancelled, and `received` nothing more of it; one
+    /// that is over stays as it is.
+    public func cancel(_ id: HTTPTransfer.ID) {
+        _ = transfers[id]?.exchange.takeStreamed()
+        finish(id, .failure(.cancelled))
+    }
+
+    /// What has come of streamed bodies since the last call, in the order of each: to be asked before
+    /// `finished`, which tells of the end.
+    public func received() -> [Received] {
+        defer { lastParts = [] }
+        return lastParts
+            + transfers.compactMap { id, transfer in
+                transfer.exchange.takeStreamed().map { (id, $0.head, $0.bytes) }
+            }
+    }
 
     /// The transfers that are over, in the order in which they ended; each is told once.
     public func finished() -> [Finished] {
@@ -103,7 +136,8 @@ public final class HTTPClient {
     ///
     /// Returns as soon as one of the caller's descriptors is ready, transfers have moved, a signal came, or
     /// the time is over; at once when there are transfers for `finished`. It may return early for no reason
-    /// that the caller can see.
+    /// that the caller can see. What has come for `received` must be taken before the next call, which waits
+    /// for more.
     ///
     /// - Parameters:
     ///   - descriptors: as for poll(2): `revents` is set anew, hang-ups and errors included, and an entry with
@@ -118,20 +152,21 @@ public final class HTTPClient {
 
         multi.act(on: entries[descriptors.count...])
         for (handle, code) in multi.ended() { end(handle, code) }
-        for id in overdue() { finish(id, .failure(.timedOut(.whole))) }
+        for (id, limit) in overdue() { finish(id, .failure(.timedOut(limit))) }
     }
 
     /// The time until libcurl or a transfer's limit wants to be looked at, rounded up so that it is reached.
     private func milliseconds(atMost timeout: Int32) -> Int32 {
-        let wakes = transfers.values.map(\.deadline) + [multi.wake].compactMap(\.self)
+        let wakes = transfers.values.map(\.deadline.at) + [multi.wake].compactMap(\.self)
         guard let next = wakes.min() else { return timeout }
         let left = Int32((next - .now).milliseconds)
         return timeout < 0 ? left : min(timeout, left)
     }
 
-    private func overdue() -> [HTTPTransfer.ID] {
+    private func overdue() -> [(HTTPTransfer.ID, HTTPFailure.TimeLimit)] {
         let now = ContinuousClock.now
-        return transfers.filter { $0.value.deadline <= now }.keys.sorted { $0.number < $1.number }
+        return transfers.map { ($0, $1.deadline) }.filter { $1.at <= now }
+            .sorted { $0.0.number < $1.0.number }.map { ($0, $1.limit) }
     }
 
     // MARK: Steps of a transfer
@@ -139,8 +174,7 @@ public final class HTTPClient {
     private func begin(_ hop: Hop, of request: HTTPRequest, as id: HTTPTransfer.ID) throws(HTTPFailure)
         -> Exchange
     {
-        let exchange = try Exchange(
-            hop, limits: request.limits, policy: request.policy, settings: settings, in: multi)
+        let exchange = try Exchange(hop, of: request, settings: settings, in: multi)
         try multi.add(exchange)
         byHandle[exchange.handle] = id
         return exchange
@@ -176,6 +210,7 @@ public final class HTTPClient {
     private func finish(_ id: HTTPTransfer.ID, _ result: Result<HTTPResponse, HTTPFailure>) {
         guard let transfer = transfers.removeValue(forKey: id) else { return }
         byHandle[transfer.exchange.handle] = nil
+        if let part = transfer.exchange.takeStreamed() { lastParts.append((id, part.head, part.bytes)) }
         results.append((id, result))
     }
 }

@@ -30,7 +30,7 @@ public enum HTTPFailure: Error, Hashable, Sendable {
     case unavailable(String)
 
     /// The limit that was reached.
-    public enum TimeLimit: Hashable, Sendable { case whole, connecting, slowness }
+    public enum TimeLimit: Hashable, Sendable { case whole, connecting, firstByte, silence, slowness }
 
     /// What was too large.
     public enum Part: Hashable, Sendable { case headers, body }
@@ -59,6 +59,8 @@ extension HTTPFailure: CustomStringConvertible {
         case .tls(let host, let reason): "no trusted connection to \(host): \(reason)"
         case .timedOut(.whole): "the transfer took longer than its limit"
         case .timedOut(.connecting): "connecting took longer than its limit"
+        case .timedOut(.firstByte): "the first byte took longer than its limit"
+        case .timedOut(.silence): "the server was silent for longer than its limit"
         case .timedOut(.slowness): "the transfer was slower than its limit"
         case .tooLarge(.headers, let limit): "the answer's headers are larger than \(limit) bytes"
         case .tooLarge(.body, let limit): "the answer's body is larger than \(limit) bytes"

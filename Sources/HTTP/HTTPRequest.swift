@@ -7,10 +7,13 @@ public struct HTTPRequest: Sendable {
     public var body: [UInt8]
     public var limits: HTTPLimits
     public var policy: AddressPolicy
+    /// Whether the body of an answer 2xx is told by `HTTPClient.received` as it comes, and not kept for the
+    /// response.
+    public var streams: Bool
 
     public init(
         _ method: String = "GET", _ url: String, headers: HTTPHeaders = [:], body: [UInt8] = [],
-        limits: HTTPLimits = HTTPLimits(), policy: AddressPolicy = AddressPolicy()
+        limits: HTTPLimits = HTTPLimits(), policy: AddressPolicy = AddressPolicy(), streams: Bool = false
     ) {
         self.method = method
         self.url = url
@@ -18,6 +21,7 @@ public struct HTTPRequest: Sendable {
         self.body = body
         self.limits = limits
         self.policy = policy
+        self.streams = streams
     }
 
     /// Refuses what would make the bytes on the wire mean something else than the request says.
@@ -47,6 +51,10 @@ public struct HTTPLimits: Hashable, Sendable {
     public var time: Duration
     /// To look up a name, connect and agree on TLS.
     public var connect: Duration
+    /// From `start` to the first byte of the body.
+    public var firstByte: Duration?
+    /// Between one byte of the body and the next, or its end.
+    public var silence: Duration?
     /// Bytes of the body, after decompression.
     public var body: Int
     /// Bytes of all heads and trailers of one answer. libcurl itself ends a single line above 100 kB.
@@ -72,10 +80,13 @@ public struct HTTPLimits: Hashable, Sendable {
 
     public init(
         time: Duration = .seconds(60), connect: Duration = .seconds(10), body: Int = 10_000_000,
-        headers: Int = 65_536, redirects: Int = 0, slowness: Slowness? = nil
+        headers: Int = 65_536, redirects: Int = 0, slowness: Slowness? = nil, firstByte: Duration? = nil,
+        silence: Duration? = nil
     ) {
         self.time = time
         self.connect = connect
+        self.firstByte = firstByte
+        self.silence = silence
         self.body = body
         self.headers = headers
         self.redirects = redirects

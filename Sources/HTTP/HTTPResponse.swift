@@ -3,7 +3,8 @@ public struct HTTPResponse: Sendable {
     public var status: Int
     /// The header fields of the last answer, without its trailers.
     public var headers: HTTPHeaders
-    /// The whole body, decompressed. A `Content-Encoding` header then still tells how it travelled.
+    /// The whole body, decompressed, or nothing of one that was told as it came. A `Content-Encoding` header
+    /// then still tells how it travelled.
     public var body: [UInt8]
     /// Where the answer came from, after redirects.
     public var url: String

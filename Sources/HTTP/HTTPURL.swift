@@ -42,6 +42,13 @@ extension HTTPRequest {
         let host = try HTTPURL(url).host
         return host.contains(":") ? "[\(host)]" : host
     }
+
+    /// The `Host` that libcurl will send, for a signature over it: with the port, where it does not go without saying.
+    public func hostHeader() throws(HTTPFailure) -> String {
+        let parts = try HTTPURL(url)
+        let isUsual = parts.port == (parts.scheme == "https" ? 443 : 80)
+        return try host() + (isUsual ? "" : ":\(parts.port)")
+    }
 }
 
 /// One part of a URL, with the port that goes without saying (`curl_url_get`).

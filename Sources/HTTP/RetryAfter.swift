@@ -4,7 +4,8 @@
 /// lies in the past is zero.
 public enum RetryAfter {
     /// What the headers of an answer say, from the most exact to the least: `retry-after-ms`, `Retry-After`,
-    /// then the longer of `x-ratelimit-reset-requests` and `x-ratelimit-reset-tokens`.
+    /// then the longest of the resets of rate limits, OpenAI's and Anthropic's: of those that are used up,
+    /// where an answer tells what remains.
     ///
     /// - Parameters:
     ///   - now: seconds since 1970 here, used when the answer has no `Date` to count from.
@@ -14,8 +15,34 @@ public enum RetryAfter {
         // Server and date come from one clock, which need not be ours.
         let now = headers["Date"].flatMap { HTTPDate.parse($0, now: now) } ?? now
         if let asked = headers["Retry-After"].flatMap({ delay($0, now: now, cap: cap) }) { return asked }
-        return ["x-ratelimit-reset-requests", "x-ratelimit-reset-tokens"]
-            .compactMap { headers[$0].flatMap { interval($0, cap: cap) } }.max()
+        let resets = rateLimits.compactMap { limit in
+            headers[limit.reset].flatMap { reset($0, now: now, cap: cap) }.map { (limit, $0) }
+        }
+        let usedUp = resets.filter { headers[$0.0.remaining] == "0" }
+        return (usedUp.isEmpty ? resets : usedUp).map(\.1).max()
+    }
+
+    /// The headers of one rate limit.
+    private struct RateLimit {
+        let reset: String
+        let remaining: String
+    }
+
+    private static let rateLimits =
+        ["requests", "tokens"].map {
+            RateLimit(reset: "x-ratelimit-reset-\($0)", remaining: "x-ratelimit-remaining-\($0)")
+        }
+        + ["requests", "tokens", "input-tokens", "output-tokens"].map {
+            RateLimit(reset: "anthropic-ratelimit-\($0)-reset", remaining: "anthropic-ratelimit-\($0)-remaining")
+        }
+
+    /// Reads when a rate limit is full again: a time with units, seconds, or an instant (RFC 3339).
+    private static func reset(_ text: String, now: Int, cap: Duration) -> Duration? {
+        if let time = interval(text, cap: cap) ?? delay(text, now: now, cap: cap) { return time }
+        guard let instant = Timestamp.parse(text) else { return nil }
+        let (left, overflow) = instant.subtractingReportingOverflow(now)
+        if overflow { return now < 0 ? cap : .zero }
+        return min(max(.zero, .seconds(left)), cap)
     }
 
     /// Reads a `Retry-After` header: seconds, or a date in one of HTTP's three forms.

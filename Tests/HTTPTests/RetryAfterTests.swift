@@ -139,6 +139,30 @@ struct RetryAfterTests {
         for (headers, expected) in cases { #expect(RetryAfter.delay(in: headers, now: then) == expected) }
     }
 
+    @Test("A rate limit is full again after a time, or at an instant; one that is not used up does not count")
+    func rateLimits() {
+        let cases: [(HTTPHeaders, Duration?)] = [
+            (["x-ratelimit-reset-tokens": "59"], .seconds(59)), (["x-ratelimit-reset-tokens": "-1"], nil),
+            (["anthropic-ratelimit-tokens-reset": "1994-11-06T08:50:07Z"], .seconds(30)),
+            (["anthropic-ratelimit-tokens-reset": "1994-11-06T09:50:07.25+01:00"], .seconds(31)),
+            (["anthropic-ratelimit-input-tokens-reset": "1994-11-06T08:00:00Z"], .zero),
+            (["anthropic-ratelimit-requests-reset": "1994-02-29T08:00:00Z"], nil),
+            (
+                [
+                    "anthropic-ratelimit-requests-reset": "1994-11-06T08:49:47Z",
+                    "anthropic-ratelimit-requests-remaining": "0",
+                    "anthropic-ratelimit-output-tokens-reset": "1994-11-06T08:59:37Z",
+                    "anthropic-ratelimit-output-tokens-remaining": "4000",
+                ], .seconds(10)
+            ),
+            (
+                ["x-ratelimit-reset-requests": "1s", "x-ratelimit-remaining-requests": "7",
+                 "x-ratelimit-reset-tokens": "6m0s", "x-ratelimit-remaining-tokens": "12"], .seconds(360)
+            ),
+        ]
+        for (headers, expected) in cases { #expect(RetryAfter.delay(in: headers, now: then) == expected, "\(headers)") }
+    }
+
     @Test("A date is counted from the answer's own Date, where it has one")
     func serverClock() {
         let date = "Sun, 06 Nov 1994 08:50:37 GMT"

@@ -11,6 +11,7 @@ func check(_ input: Input) {
     let cap = Duration.seconds(input.number(UInt32.self))
     let names = [
         "Retry-After", "retry-after-ms", "Date", "x-ratelimit-reset-requests", "x-ratelimit-reset-tokens",
+        "anthropic-ratelimit-tokens-reset", "x-ratelimit-remaining-tokens",
     ]
     let first = Int(input.number(UInt8.self))
     let texts = editorLines(input.text)

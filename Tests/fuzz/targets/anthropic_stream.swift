@@ -1,0 +1,8 @@
+@testable import Models
+
+/// Answers of Anthropic, server-sent events or JSON. In front: how the bytes are cut.
+func check(_ input: Input) {
+    var input = input
+    let cut = input.number(UInt8.self)
+    checkStream(.anthropic, input.rest, cut: cut)
+}
