@@ -29,7 +29,7 @@ let package = Package(
         .target(name: "Models", dependencies: ["HTTP", "CCrypto"], swiftSettings: strict),
         .target(name: "Migrations", dependencies: ["Postgres", "CPgQuery"], swiftSettings: strict),
         .target(
-            name: "Daemon", dependencies: ["Postgres", "HTTP", "CCrypto", "CMicroHTTPD", "CLinux"],
+            name: "Daemon", dependencies: ["Postgres", "HTTP", "Models", "CCrypto", "CMicroHTTPD", "CLinux"],
             swiftSettings: strict),
 
         // The command line.

@@ -50,6 +50,9 @@ class Arena:
         self.owner.execute("select access.create_token_key('bench')")
         self.owner.execute("select access.create_tenant('bench', 'Bench')")
         self.owner.execute("select access.create_person('bench', 'app', 'A', '{service}')")
+        # Its vectors come from files; nobody is asked.
+        self.owner.execute("select model.set_provider('bench', 'openai', 'http://localhost')")
+        self.owner.execute("select model.set_model(%s, 'embed', 'bench')", [texts.MODEL])
         self.tenant_id = self.ask("select tenant_id from access.tenants where slug = 'bench'")
         self.app = self.signed_in()
         return self

@@ -13,6 +13,7 @@ import hmac
 import json
 import os
 import time
+import uuid
 
 import psycopg
 
@@ -33,10 +34,15 @@ def ask(connection: psycopg.Connection, token: str, question: str, event: str, c
     """The answer with its citations. The token counts for this transaction alone, so a pooled connection is safe."""
     with connection.transaction():
         connection.execute("select access.sign_in(%s)", [token])
-        row = connection.execute(
-            "select chat.ask(%s, event.event_id(%s), contractor.contractor_id(%s))", [question, event, contractor]
+        (conversation,) = connection.execute(
+            "select chat.open(event_id => event.event_id(%s), contractor_id => contractor.contractor_id(%s))",
+            [event, contractor],
         ).fetchone()
-    return row[0]
+        (turn,) = connection.execute(
+            "select chat.ask(%s, %s, %s)", [conversation, question, str(uuid.uuid4())]
+        ).fetchone()
+        (told,) = connection.execute("select chat.turn(%s)", [turn]).fetchone()
+    return told
 
 
 def main() -> None:

@@ -9,5 +9,7 @@ select access.sign_in(:'token') ->> 'subject' as signed_in;
 select session_title, session_start, room, round(score::numeric, 2) as score
 from event.recommend_sessions(event.event_id(:'event'), contractor.contractor_id(:'me'), max_items => 3);
 
-select chat.ask('Which sponsors should I visit?', event.event_id(:'event'), contractor.contractor_id(:'me')) ->> 'answer' as answer;
+select chat.turn(chat.ask(
+    chat.open(event_id => event.event_id(:'event'), contractor_id => contractor.contractor_id(:'me')),
+    'Which sponsors should I visit?', 'example ' || now())) ->> 'answer' as answer;
 commit;

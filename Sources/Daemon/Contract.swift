@@ -51,12 +51,19 @@ extension Request {
                 ])
         case .fail(let job, let failure):
             ("""
-            select array_remove(array[case when queue.fail($1, $2, $3::text, $4::text, $5::interval) then $1 end],
-                null)::bigint[] as accepted
+            select array_remove(array[case when queue.fail($1, $2, $3::text, $4::text, $5::interval,
+                reason => $6::text, final => $7::boolean) then $1 end], null)::bigint[] as accepted
             """,
                 [
                     Parameter(job.id), Parameter(job.token), Parameter(failure.error),
                     Parameter(failure.fault.rawValue), failure.retryAfter.map { Parameter(interval($0)) },
+                    .optional(failure.reason), Parameter(failure.isFinal),
+                ])
+        case .emit(let pieces):
+            ("select queue.emit($1::bigint[], $2::bigint[], $3::text[], $4::int[]) as stop",
+                [
+                    Parameter(pieces.map(\.job.id)), Parameter(pieces.map(\.job.token)),
+                    Parameter(pieces.map(\.text)), Parameter(pieces.map { "\($0.number)" }),
                 ])
         }
     }
@@ -81,6 +88,8 @@ extension Request {
             })
         case .extend:
             .extended(stop: try rows.first?.optional("stop"))
+        case .emit:
+            .emitted(stop: try rows.first?.optional("stop") ?? [])
         case .finish, .fail:
             .accepted(try rows.first?.optional("accepted") ?? [])
         case .assumeRole, .limitStatements, .listen, .refresh, .unlock, .release:

@@ -12,12 +12,15 @@ enum Link: Hashable, CustomStringConvertible {
     /// The ends of jobs, with their continuations. The first of the pool is always there, the others come when
     /// ends wait.
     case ending(Int)
+    /// Text of answers that are still being given. There is none before the first of them.
+    case emitting
 
     var description: String {
         switch self {
         case .listening: "listening"
         case .refreshing: "refreshing"
         case .ending(let number): "ending-\(number + 1)"
+        case .emitting: "emitting"
         }
     }
 }
@@ -59,6 +62,10 @@ struct Failure: Error, Equatable {
     var fault = Fault.item
     /// How long the other side wants to be left alone.
     var retryAfter: Duration?
+    /// A model provider's kind of fault, in one word of a few: for whoever asked.
+    var reason: String?
+    /// No attempt can do better.
+    var isFinal = false
 }
 
 /// What the daemon can ask of the database: one statement each, sent alone.
@@ -87,6 +94,9 @@ enum Request: Equatable {
     case finish([Result])
     case fail(Job, Failure)
 
+    // On the emitting connection
+    case emit([Emission])
+
     /// A job and its result, as JSON text.
     struct Result: Equatable {
         let job: Job
@@ -114,6 +124,8 @@ enum Answer: Equatable {
     case extended(stop: [String]?)
     /// Those of the jobs, by id, whose token was still good.
     case accepted([String])
+    /// The jobs whose text nobody wants any more, by id.
+    case emitted(stop: [String])
     case figures([DatabaseSample])
 }
 
@@ -142,6 +154,8 @@ enum Event: Equatable {
     /// The request failed; the connection itself is still good.
     case refused(Link, PostgresError)
     case performed(Job, Outcome)
+    /// More of the text of answers; comes before `performed`.
+    case said([Said])
     /// SIGTERM or SIGINT; the second means "now".
     case signalled
     /// The configuration was read again.

@@ -1,8 +1,14 @@
+import Models
+
 /// Everything the daemon counts. The loop owns one and adds to it; a scrape renders it.
 struct DaemonMetrics: Equatable, Sendable {
     /// The effects there are; see Effects.swift.
     static let kinds = ["call", "convert", "deliver", "embed", "fetch", "generate", "rerank"]
     private static let kind = Label("kind", kinds)
+    private static let modelKind = Label("kind", ["embed", "generate", "rerank"])
+    private static let provider = Label("provider", Provider.Kind.allCases.map(\.rawValue))
+    private static let modelOutcome = Label(
+        "outcome", ["success", "cancelled"] + ModelFault.Reason.allCases.map(\.rawValue))
     private static let httpOutcomes = [
         "success", "client_error", "rate_limited", "server_error", "timeout", "unreachable", "not_allowed",
         "cancelled",
@@ -22,7 +28,7 @@ struct DaemonMetrics: Equatable, Sendable {
     var listenerUp = Gauge("concierge_listener_up", "1 while the daemon listens for notifications.")
     var reconnects = Counter(
         "concierge_reconnects_total", "Connections to the database made again after a loss.",
-        labels: [Label("link", ["listening", "refreshing", "ending"])])
+        labels: [Label("link", ["listening", "refreshing", "ending", "emitting"])])
     var databaseErrors = Counter(
         "concierge_database_errors_total", "Errors the database reported, by class of SQLSTATE.",
         labels: [Label("class", sqlStateClasses)], startsAtZero: false)
@@ -31,6 +37,18 @@ struct DaemonMetrics: Equatable, Sendable {
     var httpRequests = Counter(
         "concierge_http_requests_total", "Requests to models and web sites, by how they ended.",
         labels: [Label("outcome", httpOutcomes)])
+    var modelCalls = Counter(
+        "concierge_model_calls_total", "Calls of models that ended, by the provider's kind and by how they did.",
+        labels: [modelKind, provider, modelOutcome], startsAtZero: false)
+    var modelFirstToken = Histogram(
+        "concierge_model_first_token_seconds", "From the beginning of a streamed answer to its first token.",
+        labels: [provider], limits: durations)
+    var modelDuration = Histogram(
+        "concierge_model_call_duration_seconds", "From the beginning of a call of a model to its end.",
+        labels: [modelKind, provider], limits: durations)
+    var modelTokens = Counter(
+        "concierge_model_tokens_total", "Tokens that models read and wrote, as providers count them.",
+        labels: [modelKind, provider, Label("direction", ["input", "output"])], startsAtZero: false)
     var loopLag = Histogram(
         "concierge_loop_lag_seconds", "How much later than planned a turn of the loop began.",
         limits: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5])
@@ -46,6 +64,19 @@ struct DaemonMetrics: Equatable, Sendable {
 
     /// The first two characters of a SQLSTATE, for `databaseErrors`.
     mutating func countDatabaseError(sqlState: String) { databaseErrors.add(String(sqlState.prefix(2))) }
+
+    mutating func count(_ report: ModelReport) {
+        let (kind, provider) = (report.kind, report.provider)
+        modelCalls.add(kind, provider, report.outcome)
+        modelDuration.observe(report.total.seconds, kind, provider)
+        if let firstToken = report.firstToken { modelFirstToken.observe(firstToken.seconds, provider) }
+        if report.inputTokens > 0 {
+            modelTokens.add(kind, provider, "input", amount: Double(report.inputTokens))
+        }
+        if report.outputTokens > 0 {
+            modelTokens.add(kind, provider, "output", amount: Double(report.outputTokens))
+        }
+    }
 
     /// The page.
     ///
@@ -63,6 +94,10 @@ struct DaemonMetrics: Equatable, Sendable {
         databaseErrors.render(into: &text)
         fencedCompletions.render(into: &text)
         httpRequests.render(into: &text)
+        modelCalls.render(into: &text)
+        modelFirstToken.render(into: &text)
+        modelDuration.render(into: &text)
+        modelTokens.render(into: &text)
         loopLag.render(into: &text)
         text.single(
             "process_start_time_seconds", .gauge, help: "When the process began, in seconds since 1970.",

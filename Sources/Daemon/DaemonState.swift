@@ -40,6 +40,7 @@ struct DaemonState {
     private var lastWasClaim = false
     private var refreshes = RefreshQueue()
     private(set) var hand = Hand()
+    private var flow = TextFlow()
     /// Nil while there is no lease: before the first claim, and after the lease was lost.
     private var extendAt: Duration?
     private var figuresAt = Duration.zero
@@ -52,7 +53,7 @@ struct DaemonState {
     init(configuration: Configuration) {
         self.configuration = configuration
         schedule = ScanSchedule(quiet: configuration.quiet, longest: configuration.longestBurst)
-        links = [.listening, .refreshing] + (0..<configuration.endings).map { .ending($0) }
+        links = [.listening, .refreshing, .emitting] + (0..<configuration.endings).map { .ending($0) }
         lines = Dictionary(uniqueKeysWithValues: links.map { ($0, Line()) })
     }
 
@@ -72,6 +73,7 @@ struct DaemonState {
         case .answered(let link, let answer): answered(link, answer)
         case .refused(let link, let error): refused(link, error)
         case .performed(let job, let outcome): performed(job, outcome)
+        case .said(let said): said.forEach { hear($0) }
         case .signalled: signalled()
         case .reloaded(let new): reload(new)
         case .woken: break
@@ -99,6 +101,7 @@ struct DaemonState {
             if !hand.isEmpty { moments.append(extendAt) }
         }
         if tellsEnds, endings.contains(where: { self[$0].state == .idle }) { moments.append(hand.nextEnd) }
+        if tellsEnds, self[.emitting].state == .idle { moments.append(flow.due) }
         return moments.compactMap(\.self).min()
     }
 
@@ -109,7 +112,7 @@ struct DaemonState {
         set { lines[link] = newValue }
     }
 
-    private var endings: ArraySlice<Link> { links.dropFirst(2) }
+    private var endings: ArraySlice<Link> { links.dropFirst(3) }
 
     /// Whether a lost connection is to be made again. The others follow the listening one, so that an absent
     /// server is asked once, not many times; but an ended job is told to the database even while the daemon
@@ -118,6 +121,7 @@ struct DaemonState {
         switch (phase, link) {
         case (.running, .listening): true
         case (.running, .refreshing), (.running, .ending(0)): self[.listening].isUp
+        case (.running, .emitting): self[.listening].isUp && flow.isWanted
         // One more when all that are there are busy.
         case (.running, .ending(let number)):
             self[.listening].isUp && hand.nextEnd.map { $0 <= now } ?? false
@@ -137,6 +141,8 @@ struct DaemonState {
             prepare(link, [.assumeRole, .limitStatements(configuration.refreshLimit)])
         case .ending:
             prepare(link, [.assumeRole, .limitStatements(configuration.endLimit * 4 / 5)])
+        case .emitting:
+            prepare(link, [.assumeRole, .limitStatements(configuration.answerLimit * 4 / 5)])
         }
     }
 
@@ -164,7 +170,7 @@ struct DaemonState {
         case .listening: heartbeatAt = now + configuration.heartbeat
         // The first claim makes the worker known.
         case .ending(0): if phase == .running && extendAt == nil { wantsClaim = true }
-        case .refreshing, .ending: break
+        case .refreshing, .ending, .emitting: break
         }
         log(.notice, "ready", ["link": link.description])
     }
@@ -187,6 +193,7 @@ struct DaemonState {
         case .listening: wantsClaim = false
         case .refreshing: refreshes.forget()
         case .ending: lostEnds(request)
+        case .emitting: end(flow.lost(retryAt: now))
         }
     }
 
@@ -255,6 +262,9 @@ struct DaemonState {
         case (.finish, .accepted(let good)), (.fail, .accepted(let good)):
             self[link].failures = 0
             ended(request, Set(good))
+        case (.emit(let pieces), .emitted(let stop)):
+            self[link].failures = 0
+            emitted(pieces, stop: Set(stop))
         default:
             break // unlocked
         }
@@ -286,6 +296,7 @@ struct DaemonState {
         guard tellsEnds else { return } // too late: it is given back with the rest
         expectsMore = jobs.count == limit
         for job in jobs {
+            if job.kind == "generate" { flow.isWanted = true }
             // With another token: somebody else had it meanwhile, and gave it up.
             if let old = hand[job.id] { stop(old) }
             hand.take(job)
@@ -353,6 +364,8 @@ struct DaemonState {
             refreshFailed(call, error, remedy)
         case .finish, .fail:
             endFailed(request, error, remedy)
+        case .emit:
+            emitFailed(error, remedy)
         case .figures:
             complain("unmeasured", [:], error.message, error.sqlState, error.hint)
         case .extend:
@@ -427,8 +440,40 @@ struct DaemonState {
     }
 
     private mutating func performed(_ job: Job, _ outcome: Outcome) {
-        guard hand[job]?.stage == .performing else { return }
+        guard hand[job]?.stage == .performing, let outcome = flow.end(job, outcome) else { return }
         hand.end(job, outcome, notBefore: now, tries: 0)
+    }
+
+    /// Ends whose jobs' text was under way, and is no longer.
+    private mutating func end(_ ends: [(job: Job, outcome: Outcome)]) {
+        for (job, outcome) in ends where hand[job]?.stage == .performing {
+            hand.end(job, outcome, notBefore: now, tries: 0)
+        }
+    }
+
+    // MARK: Text of answers
+
+    private mutating func hear(_ said: Said) {
+        guard let held = hand[said.job], held.stage == .performing, !held.isStopping else { return }
+        flow.add(said)
+    }
+
+    private mutating func emitted(_ pieces: [Emission], stop: Set<String>) {
+        end(flow.told())
+        // Not one of the same id that has come to us since.
+        self.stop(pieces.map(\.job).filter { stop.contains($0.id) && hand[$0] != nil }.map(\.id))
+    }
+
+    /// The error's text may quote the answer's. Nothing is lost: the result has all of the text.
+    private mutating func emitFailed(_ error: PostgresError, _ remedy: Remedy) {
+        self[.emitting].failures += 1
+        let retryAt = now + delay(self[.emitting].failures)
+        end(remedy == .retry ? flow.lost(retryAt: retryAt) : flow.refused(retryAt: retryAt))
+        if self[.emitting].complain(error.sqlState.rawValue) {
+            let hint = remedy.hint.map { [("hint", $0)] } ?? []
+            let fields = [("sqlstate", error.sqlState.rawValue)] + hint
+            actions.append(.log(LogLine(level: .warning, event: "unemitted", fields: fields)))
+        }
     }
 
     private mutating func ended(_ request: Request, _ good: Set<String>) {
@@ -441,7 +486,9 @@ struct DaemonState {
             case (true, .fail(_, let failure)):
                 // Why is written in the job: the sentence may quote its payload, which no log should.
                 let fault = failure.fault.rawValue
-                log(.warning, "failed", ["job": job.id, "kind": job.kind, "fault": fault, "trace": job.traceID])
+                var fields = [("job", job.id), ("kind", job.kind), ("fault", fault), ("trace", job.traceID)]
+                if let reason = failure.reason { fields.insert(("reason", reason), at: 3) }
+                actions.append(.log(LogLine(level: .warning, event: "failed", fields: fields)))
             case (true, _):
                 // Thousands a second; history has them all.
                 log(.debug, "finished", ["job": job.id, "kind": job.kind, "trace": job.traceID])
@@ -477,6 +524,7 @@ struct DaemonState {
     @discardableResult
     private mutating func stop(_ held: HeldJob) -> Bool {
         guard held.stage == .performing, !held.isStopping else { return false }
+        flow.forget(held.job)
         hand.stop(held.job)
         actions.append(.stop(held.job))
         return true
@@ -578,6 +626,7 @@ struct DaemonState {
             guard let request = hand.tell(at: now, atMost: configuration.capacity) else { break }
             ask(link, request)
         }
+        if self[.emitting].state == .idle, let pieces = flow.next(at: now) { ask(.emitting, .emit(pieces)) }
     }
 
     private mutating func ask(_ link: Link, _ request: Request) {

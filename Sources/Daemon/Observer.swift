@@ -44,6 +44,7 @@ struct Observer {
             metrics.wakeups.add("answer")
             if link == .listening { become(ready: false, "waiting for the database") }
         case .performed(let job, _): metrics.wakeups.add(job.kind == "convert" ? "child" : "http")
+        case .said: metrics.wakeups.add("http")
         case .signalled, .reloaded: metrics.wakeups.add("signal")
         case .woken: metrics.wakeups.add("timer")
         case .started, .enqueued: break
@@ -65,6 +66,10 @@ struct Observer {
         case .disconnect, .send, .cancel, .stop:
             break
         }
+    }
+
+    mutating func saw(_ report: ModelReport) {
+        metrics.count(report)
     }
 
     /// What is worth a line in the log is worth counting.
@@ -98,7 +103,7 @@ struct Observer {
 
 extension Duration {
     /// With fractions.
-    fileprivate var seconds: Double {
+    var seconds: Double {
         Double(components.seconds) + Double(components.attoseconds) * 1e-18
     }
 }

@@ -151,7 +151,11 @@ final class Runtime {
             news.forEach { events.append($0) }
         }
         if entries.last?.revents != 0 || server?.timeout == .zero { server?.run() }
-        for (job, outcome) in effects.ended(at: now) { events.append(.performed(job, outcome)) }
+        let ends = effects.ended(at: now)
+        let said = effects.takeSaid()
+        if !said.isEmpty { events.append(.said(said)) }
+        for (job, outcome) in ends { events.append(.performed(job, outcome)) }
+        for report in effects.takeReports() { observer.saw(report) }
         if events.isEmpty { events.append(.woken) }
     }
 
@@ -159,7 +163,7 @@ final class Runtime {
 
     private var wakeTime: Duration? {
         [
-            state.nextWake, effects.nextWake, server?.timeout.map { now + $0 },
+            state.nextWake, effects.nextWake(at: now), server?.timeout.map { now + $0 },
             watchdog?.nextWake(at: now),
         ].compactMap(\.self).min()
     }
@@ -211,7 +215,7 @@ extension Event {
     var link: Link? {
         switch self {
         case .connected(let link), .lost(let link, _), .answered(let link, _), .refused(let link, _): link
-        case .started, .notified, .enqueued, .performed, .signalled, .reloaded, .woken: nil
+        case .started, .notified, .enqueued, .performed, .said, .signalled, .reloaded, .woken: nil
         }
     }
 }

@@ -94,7 +94,9 @@ private struct Demo {
     private func ask(_ scene: String, _ question: String) throws -> Answer {
         Terminal.say("\n\(scene): \(question)\n")
         let began = ContinuousClock.now
-        let answer = try Answer.ask(question, Demo.attendee, event: Demo.event, workspace: Demo.workspace, at: Demo.moment, connection)
+        let answer = try Answer.ask(
+            Question(text: question, event: Demo.event, workspace: Demo.workspace), Demo.attendee, at: Demo.moment,
+            connection)
         let duration = began.duration(to: .now)
         Terminal.say(answer.text)
         Terminal.say(Terminal.row("answered", "\(answer.sources.count) citations, \(duration.brief)"))
@@ -115,7 +117,7 @@ private struct Demo {
                 """, [Parameter(Demo.event)])
         }
         guard let row = rows.first else { throw Failure("there is nothing to explain") }
-        Terminal.say("Why [1]: \(row["score"] ?? "?") = \(row["why"] ?? "?")")
+        Terminal.say("Why [S1]: \(row["score"] ?? "?") = \(row["why"] ?? "?")")
     }
 
     private func captureNote() throws -> String {

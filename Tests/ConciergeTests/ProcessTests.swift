@@ -446,7 +446,7 @@ struct ProcessTests {
             let answer = try run(
                 ["ask", "Which sponsors should I visit?"] + options, in: TestServer.projectRoot)
             #expect(answer.status == 0, "\(answer.output)")
-            #expect(answer.output.contains("[1] ") && answer.output.contains("  [1] sponsor "))
+            #expect(answer.output.contains("[P1]\n") && answer.output.contains("  [P1] sponsor "))
             let nobody = try run(
                 ["ask", "What now?", "--as", "nobody", "--database", url], in: TestServer.projectRoot)
             #expect(nobody.status == 1)
@@ -456,7 +456,7 @@ struct ProcessTests {
             let guide = ["--workspace", "guide"] + options
             let parking = try run(["ask", "When does lot E close?"] + guide, in: TestServer.projectRoot)
             #expect(parking.status == 0 && parking.output.hasPrefix("Lot E closes at 21:00"), "\(parking.output)")
-            #expect(parking.output.contains("Visitor guide: …") && parking.output.contains("»Lot E closes"))
+            #expect(parking.output.contains("Visitor guide > Parking: …") && parking.output.contains("»Lot E closes"))
             let found = try run(["search", "panel permit", "--limit", "1"] + guide, in: TestServer.projectRoot)
             #expect(found.status == 0 && found.output.contains("[1] Rebates and permits"), "\(found.output)")
             let why = try run(["search", "panel permit", "--explain"] + guide, in: TestServer.projectRoot)

@@ -29,12 +29,13 @@ struct ContractTests {
     }
 
     @Test("A failure carries whose fault it was, and how long the other side wants to be left alone", arguments: [
-        (Failure(error: "e"), ["1", "a", "e", "item", nil]),
-        (Failure(error: "e", fault: .provider), ["1", "a", "e", "provider", nil]),
-        (Failure(error: "e", fault: .config), ["1", "a", "e", "config", nil]),
+        (Failure(error: "e"), ["1", "a", "e", "item", nil, nil, "f"]),
+        (Failure(error: "e", fault: .provider), ["1", "a", "e", "provider", nil, nil, "f"]),
+        (Failure(error: "e", fault: .config), ["1", "a", "e", "config", nil, nil, "f"]),
         (Failure(error: "e", fault: .rate, retryAfter: .seconds(90)),
-            ["1", "a", "e", "rate", "90000 milliseconds"]),
-        (Failure(error: "e", fault: .item, retryAfter: .zero), ["1", "a", "e", "item", "0 milliseconds"]),
+            ["1", "a", "e", "rate", "90000 milliseconds", nil, "f"]),
+        (Failure(error: "e", fault: .item, retryAfter: .zero), ["1", "a", "e", "item", "0 milliseconds", nil, "f"]),
+        (Failure(error: "e", reason: "refusal", isFinal: true), ["1", "a", "e", "item", nil, "refusal", "t"]),
     ] as [(Failure, [String?])])
     func fail(failure: Failure, expected: [String?]) {
         #expect(bound(.fail(Rehearsal.job, failure)) == expected)
@@ -49,12 +50,22 @@ struct ContractTests {
         #expect(bound(.finish(results)) == [#"{"1","2"}"#, #"{"a","b"}"#, #"{"{\"a\": 1}","{}"}"#])
     }
 
+    @Test("Pieces of text stand side by side with their jobs, tokens and numbers")
+    func emit() {
+        let pieces = [
+            Emission(job: Rehearsal.numbered(1), number: 7, text: #"a "b" {,}\"#),
+            Emission(job: Rehearsal.numbered(2, token: "b"), number: 1, text: "ü"),
+        ]
+        #expect(bound(.emit(pieces)) == [#"{"1","2"}"#, #"{"a","b"}"#, #"{"a \"b\" {,}\\","ü"}"#, #"{"7","1"}"#])
+    }
+
     @Test("No value of a job or of the outside becomes part of a statement's text")
     func text() {
         let job = Job(id: "canary", token: "canary", kind: "canary", payload: "canary", traceID: "canary")
         let result = Request.Result(job: job, result: "canary")
         #expect(!sql(.finish([result])).contains("canary"))
         #expect(!sql(.fail(job, Failure(error: "canary"))).contains("canary"))
+        #expect(!sql(.emit([Emission(job: job, number: 1, text: "canary")])).contains("canary"))
         #expect(sql(.listen(channel: "canary")) == "listen \"canary\"")
     }
 }

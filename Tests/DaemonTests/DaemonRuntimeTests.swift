@@ -9,7 +9,7 @@ import Testing
 @testable import Daemon
 
 /// The built command, which lies beside the tests.
-private let program: String? = {
+let program: String? = {
     let path = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path + "/concierge"
     return FileManager.default.isExecutableFile(atPath: path) ? path : nil
 }()
@@ -122,14 +122,6 @@ final class DaemonRuntimeTests {
         #expect(try sql("select error from queue.dead_letter where job_id = \(broken)")
             == "test.refuse raised P0001: no such person")
         #expect(!daemon.log.contains("no such person"))
-    }
-
-    @Test("A job of a kind it does not perform is left to others")
-    func otherKinds() throws {
-        let other = try #require(try sql("select queue.enqueue('rerank')"))
-        let ours = try enqueue()
-        #expect(try eventually { try isFinished(ours) })
-        #expect(try sql("select state || token from queue.job where job_id = \(other)") == "ready0")
     }
 
     @Test("A thousand jobs are each done once")
@@ -487,6 +479,10 @@ final class DaemonRuntimeTests {
         let failure = Failure(error: "busy: \"a\\b\"", fault: .rate, retryAfter: .seconds(30))
         #expect(try ask(.fail(jobs[2], failure)) == .accepted([jobs[2].id]))
         #expect(try ask(.fail(jobs[2], failure)) == .accepted([]))
+        // A call has nothing to say, whatever its token.
+        let text = Emission(job: jobs[3], number: 1, text: #"a "b" \\ {}"#)
+        #expect(try ask(.emit([text])) == .emitted(stop: [jobs[3].id]))
+        #expect(try ask(.emit([])) == .emitted(stop: []))
 
         try server.execute(script: "reset role; select queue.cancel(\(jobs[3].id))")
         #expect(try sql("select result = '\(odd)' from test.noted where job_id = \(jobs[0].id)") == "t")

@@ -40,6 +40,31 @@ struct MetricsTests {
         #expect(Array(samples) == [#"n_total{a="x",b="other"} 1001"#, #"n_total{a="x",b="y"} 1"#])
     }
 
+    @Test("A call of a model is counted by what it was, whom it asked, and how it ended")
+    func models() {
+        var metrics = DaemonMetrics(version: "1", startTime: 0)
+        metrics.count(
+            ModelReport(
+                kind: "generate", provider: "openai", outcome: "success", firstToken: .milliseconds(250),
+                total: .seconds(2), inputTokens: 100, outputTokens: 20))
+        metrics.count(
+            ModelReport(
+                kind: "embed", provider: "a new one", outcome: "rate_limited", firstToken: nil, total: .seconds(1)))
+        let page = metrics.rendered(process: .current())
+        for line in [
+            #"concierge_model_calls_total{kind="generate",provider="openai",outcome="success"} 1"#,
+            #"concierge_model_calls_total{kind="embed",provider="other",outcome="rate_limited"} 1"#,
+            #"concierge_model_first_token_seconds_sum{provider="openai"} 0.25"#,
+            #"concierge_model_first_token_seconds_count{provider="openai"} 1"#,
+            #"concierge_model_call_duration_seconds_sum{kind="generate",provider="openai"} 2"#,
+            #"concierge_model_tokens_total{kind="generate",provider="openai",direction="input"} 100"#,
+            #"concierge_model_tokens_total{kind="generate",provider="openai",direction="output"} 20"#,
+        ] {
+            #expect(page.contains("\n" + line + "\n"), "\(line)")
+        }
+        #expect(!page.contains(#"first_token_seconds_count{provider="other"}"#))
+    }
+
     @Test("A gauge is what it was set to last")
     func gauge() {
         var gauge = Gauge("g", "G.")

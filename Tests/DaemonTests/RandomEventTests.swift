@@ -43,6 +43,10 @@ private struct World {
     var stopped: [Job] = []
     /// Performed, and the database has not yet had the last word.
     var owed: [Job] = []
+    /// The last piece of text that was sent of each job and token, and those of whose text the fate is unknown.
+    var pieces: [String: Int] = [:]
+    var gaps: Set<String> = []
+    var underWay: [Emission] = []
     var signals = 0
     var hasReleased = false
     var hasLeft = false
@@ -89,6 +93,7 @@ private struct World {
             connections[link] = .connecting
         case .disconnect(let link):
             expect(connections[link] != nil, "\(link) is down and disconnected")
+            forget(link)
             connections[link] = nil
         case .send(let link, let request):
             expect(connections[link] == .up(nil), "\(request) is sent where it cannot be: \(link)")
@@ -113,6 +118,13 @@ private struct World {
         }
     }
 
+    /// What was asked on a line may have been done, or not.
+    mutating func forget(_ link: Link) {
+        guard link == .emitting else { return }
+        gaps.formUnion(underWay.map { $0.job.id + "/" + $0.job.token })
+        underWay = []
+    }
+
     /// Jobs whose ends are on their way.
     var told: [Job] {
         connections.values.flatMap { connection -> [Job] in
@@ -132,7 +144,21 @@ private struct World {
         case .finish, .fail:
             expect(!hasReleased, "an end is told after all was given back")
             expect(Set(told.map(\.id)).count == told.count, "an end is told twice at the same time")
-            for job in request.ending { expect(owed.contains(job), "an end is told that nobody owes") }
+            for job in request.ending {
+                expect(owed.contains(job), "an end is told that nobody owes")
+                expect(!underWay.contains { $0.job == job }, "an end is told beside text of its job")
+            }
+        case .emit(let new):
+            expect(link == .emitting && underWay.isEmpty, "text is sent beside text")
+            expect(Set(new.map(\.job.id)).count == new.count && !new.isEmpty, "\(new.count) pieces of few jobs")
+            for piece in new {
+                let name = piece.job.id + "/" + piece.job.token
+                let follows = [pieces[name, default: 0] + 1] + (gaps.contains(name) ? [pieces[name, default: 0]] : [])
+                expect(follows.contains(piece.number), "piece \(piece.number) after \(follows)")
+                expect(!piece.text.isEmpty && !hasReleased, "text that nobody needs")
+                pieces[name] = piece.number
+            }
+            underWay = new
         case .refresh:
             expect(signals == 0 && link == .refreshing, "a refresh on \(link)")
         default:
@@ -182,6 +208,9 @@ private struct World {
 
     mutating func performSomething() {
         guard let index = performing.indices.randomElement(using: &numbers) else { return }
+        if chance(50) {
+            return tell(.said(performing.filter { _ in chance(60) }.map { Said(job: $0, text: "x") }))
+        }
         let job = performing.remove(at: index)
         // One that is still ours is owed to the database, unless there is no time for it.
         if state.hand[job]?.stage == .performing { owed.append(job) }
@@ -192,6 +221,7 @@ private struct World {
         let links = connections.keys.sorted { "\($0)" < "\($1)" }
         guard let link = links.randomElement(using: &numbers) else { return }
         connections[link] = nil
+        forget(link)
         tell(.lost(link, reason: "gone"))
     }
 
@@ -208,7 +238,9 @@ private struct World {
             break
         case .up(let request?):
             connections[link] = .up(nil)
+            if case .emit = request { underWay = [] }
             if isHostile, chance(8) {
+                if case .emit(let pieces) = request { gaps.formUnion(pieces.map { $0.job.id + "/" + $0.job.token }) }
                 let states = ["40P01", "P0001", "57P01", "25006", "57014", "53100"]
                 let state = states.randomElement(using: &numbers) ?? ""
                 tell(.refused(link, PostgresError(sqlState: SQLState(state), message: "no")))
@@ -239,6 +271,7 @@ private struct World {
             let jobs = request.ending
             owed.removeAll { jobs.contains($0) }
             return .accepted(jobs.map(\.id).filter { _ in chance(90) })
+        case .emit(let pieces): return .emitted(stop: pieces.map(\.job.id).filter { _ in chance(5) })
         default: return .done
         }
     }
@@ -252,7 +285,7 @@ private struct World {
         }
         return ids.map { id in
             tokens[id, default: 0] += 1
-            return Job(id: id, token: "\(tokens[id, default: 0])", kind: "call", payload: "{}")
+            return Job(id: id, token: "\(tokens[id, default: 0])", kind: Int(id)?.isMultiple(of: 3) == true ? "generate" : "call", payload: "{}")
         }
     }
 }

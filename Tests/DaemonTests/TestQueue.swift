@@ -2,7 +2,7 @@
 ///
 /// `test.topic` plays the materialized view: dirty when `wanted` is ahead of `made`, refreshed in so many
 /// seconds. Nothing else is there to be refreshed. The functions continue jobs: noting the result, taking
-/// their time, refusing.
+/// their time, refusing. What answers said while they were given stays in `test.said`.
 let testQueue = """
     -- Else the first end makes it, and the others wait for that.
     select queue.ensure_history_day();
@@ -37,6 +37,17 @@ let testQueue = """
         insert into test.noted values (job_id, result) $$;
     create function test.note_slowly(job_id bigint, result jsonb) returns void language sql as $$
         select pg_sleep(0.7); select test.note(job_id, result) $$;
+    create table test.failed (job_id bigint, failure jsonb);
+    create table test.said (place bigint generated always as identity, job_id bigint, token bigint, number int, content text);
+    grant insert on test.failed, test.said to concierge_owner;
+    create function test.note_failure(job_id bigint, failure jsonb) returns void language sql as $$
+        insert into test.failed values (job_id, failure) $$;
+    create function test.keep() returns trigger language plpgsql as $$
+        begin
+            insert into test.said (job_id, token, number, content) values (new.job_id, new.token, new.number, new.content);
+            return null;
+        end $$;
+    create trigger keep after insert on queue.emission for each row execute function test.keep();
     create function test.refuse(job_id bigint, result jsonb) returns void language plpgsql as $$
         begin raise 'no such person'; end $$;
     """

@@ -159,9 +159,9 @@ struct DriftTests {
             // Others may be looking for drift at the same time: theirs are named after sessions that live.
             let left = try target.connect().query(
                 """
-                select count(*) from pg_database
-                where datname ~ '^concierge_drift_[0-9]+$'
-                    and not exists (select from pg_stat_activity where pid = substr(datname, 17)::int)
+                select count(*) from pg_database as d
+                cross join lateral (select substring(d.datname from '^concierge_drift_([0-9]+)$')::int) as s (pid)
+                where s.pid is not null and not exists (select from pg_stat_activity as a where a.pid = s.pid)
                 """)
             #expect(left.scalar == "0")
         }

@@ -42,6 +42,27 @@ struct EmbedTests {
         return (played, batches)
     }
 
+    @Test("The result is written by hand as an encoder would")
+    func json() throws {
+        let refusal = EmbedResult.Refusal(index: 1, error: "a \"quoted\" \\ line\n")
+        let results = [
+            EmbedResult(embeddings: []),
+            EmbedResult(
+                embeddings: [[1.5, -0.5, 1e-30, 3.4e38, .leastNonzeroMagnitude, 0.1], nil, []], errors: [refusal],
+                usage: Usage(input: 5, cachedInput: 1), model: "möd/el"),
+        ]
+        for result in results {
+            let (ours, theirs) = (try JSON(parsing: result.json), try written(result))
+            for name in ["embeddings", "model"] { #expect(ours[name] == theirs[name], "\(name)") }
+            for name in ["index", "error"] {
+                #expect(ours["errors"]?.elements?.first?[name] == theirs["errors"]?.elements?.first?[name], "\(name)")
+            }
+            for name in ["input", "cached_input", "cache_write", "output", "reasoning"] {
+                #expect(ours["usage"]?[name] == theirs["usage"]?[name], "\(name)")
+            }
+        }
+    }
+
     private func vectors(_ texts: [String]) -> [[Float]?] {
         texts.map { ScriptedAnswer.vector($0, width: 4) }
     }

@@ -75,7 +75,7 @@ class Examples(unittest.TestCase):
     def test_python_asks(self) -> None:
         run = self.run_python("Which sponsors should I visit?")
         self.assertEqual(run.stderr, "")
-        self.assertRegex(run.stdout, r"^Sponsors worth your time:\n\[1\] Borealine Heat Pumps \(booth B2, platinum")
+        self.assertRegex(run.stdout, r"^Sponsors worth your time:\n- Borealine Heat Pumps \(booth B2, platinum.*\) \[P1\]\n")
 
     def test_python_shows_a_refusal_with_its_code_and_hint(self) -> None:
         run = self.run_python("Which sponsors?", key=bytes(32))

@@ -102,9 +102,11 @@ select set_eq($$
         ('queue.history'), ('queue.dead_letter'), ('queue.schedule'), -- as their jobs
         ('queue.setting'), ('queue.worker'), ('queue.floor'), ('queue.upkeep_state'), ('queue.closed_gate'),
         ('queue.concurrency_limit'), ('queue.rate_limit'), ('queue.breaker_state'), -- of the whole queue
+        ('queue.emission'),         -- as its job, for as long as that runs
         ('event.dirty_marks'),      -- one row a write, only ever read by event
         ('event.refresh_state'),    -- one row
         ('chat.message_patterns'),  -- words are the same for all
+        ('model.providers'), ('model.models'), ('model.prices'), -- and so is who can be asked
         ('knowledge.chunk_words'), ('knowledge.lexical'), ('knowledge.terms'), ('knowledge.statistics'), ('knowledge.uncounted'), -- of a workspace,
         ('knowledge.embeddings'), ('knowledge.pending_vectors'), ('knowledge.document_embeddings'),   -- which has one
         ('knowledge.indexes'), ('knowledge.routes'), ('knowledge.content_changes'), ('knowledge.found_before'), -- and these
@@ -130,6 +132,7 @@ select set_eq($$
         ('knowledge.documents'),        -- written in partitions: who adds or removes some notes it
         ('knowledge.chunks'), ('knowledge.audiences'), -- follow from documents
         ('knowledge.query_vectors'),     -- a cache
+        ('model.calls'), ('model.spending'), ('model.reservations'), ('model.assignments'), ('chat.turns'), ('chat.turn_events'), ('chat.records'), -- a history of their own
         ('knowledge.site_pages') -- follow from a site
     $$, 'Every table with tenant data is audited, save these');
 select set_eq($$
@@ -164,7 +167,7 @@ select is_empty($$
 select set_eq($$
     select split_part(name, '(', 1) from test.routines where proconfig is null and prosqlbody is null $$,
     $$ values
-        ('event.refresh'),          -- commits inside, which a function with settings may not
+        ('event.refresh'), ('chat.answer'), -- commit inside, which a function with settings may not
         -- Every write of a session pays for these.
         ('event.tg__mark_dirty_new'), ('event.tg__mark_dirty_old'), ('event.tg__mark_dirty_both'), ('event.tg__mark_dirty_all'),
         ('queue.wake'), ('queue.tg__notify') -- and every enqueue for these

@@ -13,12 +13,16 @@ create or replace function chat.best_pattern(message text, facet text)
     language sql stable security definer
     set search_path = pg_catalog, pg_temp
 begin atomic
+    with said as materialized (
+        select chat.normalize(message) as text
+    )
     select p.value
     from chat.message_patterns as p
-    where p.facet = best_pattern.facet and chat.normalize(message) ~ p.pattern
+    cross join said as s
+    where p.facet = best_pattern.facet and s.text ~ p.pattern
     group by p.value
     order by sum(p.weight) desc,
-        array_position('{action_items,sponsors,now,next,small_talk,question,request}'::text[], p.value)
+        array_position('{action_items,plan,partner,learning,sponsors,status,now,next,small_talk,question,request}'::text[], p.value)
     limit 1;
 end;
 
@@ -42,7 +46,7 @@ create or replace function chat.intent(message text)
 return coalesce(chat.best_pattern(message, 'intent'), 'unknown');
 
 comment on function chat.intent(text) is
-    'What a question is about: now, next, sponsors, action_items, or unknown.';
+    'What a question is about: now, next, sponsors, action_items, partner, learning, plan, status, or unknown.';
 
 -- What is left of a question when the words that only say what kind of question it is are gone.
 create or replace function chat.topic(message text)

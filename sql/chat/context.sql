@@ -71,3 +71,21 @@ top_docs are passages the caller has found for it (chat.top_docs).
 Errors: 22004 null, QC201 event, QC202 contractor, QC405 someone else''s.';
 
 grant execute on function chat.context(uuid, uuid, text, jsonb) to concierge_app;
+
+-- The documents' part of a ConciergeContext.
+create or replace function chat.top_docs(workspace text, question text)
+    returns jsonb
+    language sql volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select coalesce(jsonb_agg(jsonb_build_object('document_id', s.document_id, 'chunk_id', s.chunk_id, 'title', s.title,
+        'heading', s.heading, 'content', coalesce(s.answer, s.content), 'url', s.url, 'starts_at', s.starts_at,
+        'ends_at', s.ends_at, 'score', s.score, 'lexical_score', s.lexical_score) order by s.score desc, s.chunk_id), '[]')
+    from knowledge.search(workspace, question, max_results => 12) as s;
+end;
+
+comment on function chat.top_docs(text, text) is
+    'At most 12 passages of a workspace, best first, as chat.context holds them under general.top_docs.
+Errors: those of knowledge.search.';
+
+grant execute on function chat.top_docs(text, text) to concierge_app;

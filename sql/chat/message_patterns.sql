@@ -42,7 +42,30 @@ with known (facet, value, language, pattern, weight) as (values
         '\m(action items?|to-?dos?|tasks?|my list|promised|commitments?|follow-?ups?|open items?)\M', 6),
     ('intent', 'action_items', 'de',  '\m(aufgaben?|to-?dos|erledigen|massnahmen)\M', 6),
     ('intent', 'action_items', 'fr',  '\m(taches?|actions a faire|a faire)\M', 6),
-    ('intent', 'action_items', 'es',  '\m(tareas?|pendientes?|acciones)\M', 6)
+    ('intent', 'action_items', 'es',  '\m(tareas?|pendientes?|acciones)\M', 6),
+    ('intent', 'partner',      'en',
+        '\m(partners?|partner up|team up|work with|collaborat\w*|subcontractors?|whom? (should|could|to) (i )?(meet|work with))\M', 6),
+    ('intent', 'partner',      'de',  '\m(partner|zusammenarbeiten|kooperation|subunternehmer)\M', 6),
+    ('intent', 'partner',      'fr',  '\m(partenaires?|collaborer|sous-traitants?)\M', 6),
+    ('intent', 'partner',      'es',  '\m(socios?|colaborar|subcontratistas?)\M', 6),
+    ('intent', 'learning',     'en',
+        '\m(books?|podcasts?|read|listen to|learn(ing)?|courses?|study|training material)\M', 6),
+    ('intent', 'learning',     'de',  '\m(bucher?|podcasts?|lesen|horen|lernen|kurse?)\M', 6),
+    ('intent', 'learning',     'fr',  '\m(livres?|podcasts?|lire|ecouter|apprendre)\M', 6),
+    ('intent', 'learning',     'es',  '\m(libros?|podcasts?|leer|escuchar|aprender)\M', 6),
+    ('intent', 'plan',         'en',
+        '\m(action plan|plan of action|next steps|my plan|make (me )?a plan|after the (show|fair|event|conference))\M', 7),
+    ('intent', 'plan',         'de',  '\m(massnahmenplan|nachste schritte|plan fur danach|nach der messe)\M', 7),
+    ('intent', 'plan',         'fr',  '\m(plan d.action|prochaines etapes)\M', 7),
+    ('intent', 'plan',         'es',  '\m(plan de accion|proximos pasos)\M', 7),
+    ('intent', 'status',       'en',
+        '\m(has (it|the (fair|event|show|conference)) (started|begun|ended)|how long does it last|when (does|did|will) (it|the (fair|event|show|conference)) (start|begin|end)|is it over)\M', 8),
+    ('intent', 'status',       'de',  '\m(hat (es|die messe) (schon )?(begonnen|angefangen)|wann (beginnt|endet) (es|die messe)|ist es vorbei)\M', 8),
+    ('action', 'create_action_item', 'en',
+        '^\s*(?:please\s+)?(?:add|create|make|put)\s+(?:me\s+)?(?:an?\s+)?(?:new\s+)?(?:action item|to-?do|task)(?:\s+to\M|\s*:|\s+for me to\M)?\s+(.+)$', 3),
+    ('action', 'create_action_item', 'de', '^\s*(?:bitte\s+)?(?:lege|erstelle|notiere)\s+(?:mir\s+)?(?:eine\s+)?aufgabe(?:\s+an)?\s*:?\s+(.+)$', 3),
+    ('action', 'capture_event_note', 'en', '^\s*(?:please\s+)?(?:take a note|note down|note)(?:\s+that\M|\s*:)\s*(.+)$', 2),
+    ('action', 'capture_event_note', 'de', '^\s*(?:bitte\s+)?notiz\s*:\s*(.+)$', 2)
 ), gone as (
     delete from chat.message_patterns as p
     where p.built_in and p.pattern not in (select k.pattern from known as k)

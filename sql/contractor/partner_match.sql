@@ -23,6 +23,8 @@ begin
                 event.match_listed(v_contractor.region, p.regions)::double precision as region
         ) as v
         cross join lateral (select 0.4 * v.goal + 0.3 * v.likeness + 0.3 * v.region as score) as w
+        -- Said here, too: a turn that goes on in the daemon is under no policy.
+        where p.tenant_id = v_contractor.tenant_id
         order by w.score desc, p.name, p.partner_id
         limit max_items;
 end

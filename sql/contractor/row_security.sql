@@ -5,7 +5,7 @@ declare
     v_table text;
 begin
     foreach v_table in array
-        array['contractors', 'strategic_partners', 'contractor_action_items', 'event_notes', 'follow_ups']
+        array['contractors', 'strategic_partners', 'learning_items', 'contractor_action_items', 'event_notes', 'follow_ups']
     loop
         execute format('drop policy if exists "people see their own tenant" on contractor.%I', v_table);
         execute format('create policy "people see their own tenant" on contractor.%I
@@ -27,11 +27,12 @@ begin
 end
 $$;
 
-grant select on contractor.contractors, contractor.strategic_partners, contractor.contractor_action_items,
+grant select on contractor.contractors, contractor.strategic_partners, contractor.learning_items, contractor.contractor_action_items,
     contractor.event_notes, contractor.follow_ups to concierge_app, concierge_admin;
 
 call access.audit_table('contractor.contractors', 'contractor_id');
 call access.audit_table('contractor.strategic_partners', 'partner_id');
+call access.audit_table('contractor.learning_items', 'learning_item_id');
 call access.audit_table('contractor.contractor_action_items', 'action_item_id');
 call access.audit_table('contractor.event_notes', 'note_id');
 call access.audit_table('contractor.follow_ups', 'follow_up_id');

@@ -173,10 +173,10 @@ begin
         where d.workspace_id = %1$s and d.document_id = $1 and q.query_hash is null$sql$, workspace.workspace_id)
     into v_texts using document_id, workspace.tenant_id, v_generation.model;
     if v_texts is not null and v_generation.model <> 'offline' then
-        perform queue.enqueue('embed', jsonb_build_object('generation_id', v_generation.generation_id,
-            'model', v_generation.model, 'dimensions', v_generation.dimensions, 'document_id', document_id,
-            'inputs', (select jsonb_agg(jsonb_build_object('text', t)) from jsonb_array_elements(v_texts) as t)),
-            'knowledge.receive_sentences', key => format('knowledge.sentences:%s', document_id),
+        perform model.enqueue_embed(v_generation.model, v_generation.dimensions,
+            jsonb_build_object('generation_id', v_generation.generation_id, 'document_id', document_id), v_texts,
+            jsonb_build_object('tenant_id', v_generation.tenant_id, 'workspace_id', v_generation.workspace_id),
+            'knowledge.receive_sentences', 'knowledge.give_up_sentences', key => format('knowledge.sentences:%s', document_id),
             on_conflict => 'replace');
     end if;
 end
@@ -185,6 +185,18 @@ $$;
 comment on function knowledge.ask_for_sentences(knowledge.workspaces, uuid) is
     'Asks a model for the vectors of a document''s sentences that are not known.';
 -- Granted to nobody: functions of this schema call it.
+
+create or replace function knowledge.give_up_sentences(job_id bigint, failure jsonb)
+    returns void
+    language sql volatile security definer
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select model.close_call(give_up_sentences.job_id, failure -> 'payload', null, failure);
+end;
+
+comment on function knowledge.give_up_sentences(bigint, jsonb) is
+    'On failure of embed: the document stays as it is cut; the call is noted.';
+-- Granted to nobody: the queue calls it.
 
 create or replace function knowledge.receive_sentences(job_id bigint, result jsonb)
     returns void
@@ -199,12 +211,14 @@ begin
     if v_generation is null then
         return;
     end if;
-    perform knowledge.check_count(v_payload -> 'inputs', result -> 'embeddings', 'vectors');
+    perform knowledge.check_count(v_payload -> 'texts', result -> 'embeddings', 'vectors');
+    perform model.close_call(job_id, v_payload, result);
     insert into knowledge.query_vectors (tenant_id, model, query_hash, embedding)
-    select v_generation.tenant_id, v_generation.model, sha256(convert_to(i.input ->> 'text', 'UTF8')),
+    select v_generation.tenant_id, v_generation.model, sha256(convert_to(i.text, 'UTF8')),
         knowledge.check_vector((o.output::text)::extensions.vector, v_generation.dimensions)
-    from jsonb_array_elements(v_payload -> 'inputs') with ordinality as i (input, place)
+    from jsonb_array_elements_text(v_payload -> 'texts') with ordinality as i (text, place)
     join jsonb_array_elements(result -> 'embeddings') with ordinality as o (output, place) using (place)
+    where o.output <> 'null'
     order by 3
     on conflict (tenant_id, model, query_hash) do update set made_at = now();
     perform knowledge.process_documents(v_generation.workspace_id, array[(v_payload ->> 'document_id')::uuid]);

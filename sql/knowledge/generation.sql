@@ -13,7 +13,9 @@ declare
 begin
     if open_generation.model = 'offline' and open_generation.dimensions <> 256 then
         perform access.refuse('22023', 'the offline model has 256 dimensions', 'Leave dimensions out.');
-    elsif not half and dimensions > 2000 or dimensions > 4000 then
+    end if;
+    perform model.require_model(open_generation.model, 'embed');
+    if not half and dimensions > 2000 or dimensions > 4000 then
         perform access.refuse('22023', format('an index cannot hold %s dimensions', dimensions),
             'It holds 2,000, with half => true 4,000.');
     end if;
@@ -45,7 +47,7 @@ $$;
 
 comment on function knowledge.open_generation(text, text, int, text, boolean) is
     'Begins vectors of a model for a workspace, beside those it has; search reads them once all chunks have one.
-Returns their generation. Errors: QC401-QC403, QC405, QC215, 22023 dimensions, 23505 one is being filled already.';
+Returns their generation. Errors: QC401-QC403, QC405, QC215, QC227 model, 22023 dimensions, 23505 one is being filled already.';
 
 grant execute on function knowledge.open_generation(text, text, int, text, boolean) to concierge_app;
 
@@ -210,13 +212,15 @@ begin
             ), placed as (
                 select a.*, row_number() over (order by a.chunk_id) - 1 as place from asked as a
             )
-            select jsonb_agg(jsonb_build_object('hash', encode(p.content_hash, 'hex'), 'text', p.text) order by p.place)
+            select jsonb_build_object('hashes', jsonb_agg(encode(p.content_hash, 'hex') order by p.place),
+                'texts', jsonb_agg(p.text order by p.place))
             from placed as p group by p.place / 64$sql$, generation.workspace_id, generation.generation_id)
         using v_left
         loop
-            perform queue.enqueue('embed', jsonb_build_object('generation_id', generation.generation_id,
-                'model', generation.model, 'dimensions', generation.dimensions, 'inputs', v_texts),
-                'knowledge.receive_vectors', on_failure => 'knowledge.give_up_vectors');
+            perform model.enqueue_embed(generation.model, generation.dimensions,
+                jsonb_build_object('generation_id', generation.generation_id, 'hashes', v_texts -> 'hashes'), v_texts -> 'texts',
+                jsonb_build_object('tenant_id', generation.tenant_id, 'workspace_id', generation.workspace_id),
+                'knowledge.receive_vectors', 'knowledge.give_up_vectors');
         end loop;
     end if;
     perform knowledge.mean_vectors(generation, chunk_ids);
@@ -304,13 +308,14 @@ begin
     if v_generation is null then
         return;
     end if;
-    perform knowledge.check_count(v_payload -> 'inputs', result -> 'embeddings', 'vectors');
+    perform knowledge.check_count(v_payload -> 'hashes', result -> 'embeddings', 'vectors');
     execute format($sql$
         with answered as (
-            select decode(i.input ->> 'hash', 'hex') as content_hash,
+            select decode(i.hash, 'hex') as content_hash,
                 knowledge.check_vector((o.output::text)::extensions.vector, %3$s) as embedding
-            from jsonb_array_elements($1) with ordinality as i (input, place)
+            from jsonb_array_elements_text($1) with ordinality as i (hash, place)
             join jsonb_array_elements($2) with ordinality as o (output, place) using (place)
+            where o.output <> 'null'
         ), over as (
             delete from knowledge.pending_vectors as p using answered as a
             where p.generation_id = %2$s and p.content_hash = a.content_hash
@@ -328,7 +333,15 @@ begin
         )
         select array_agg(w.chunk_id) from written as w$sql$,
         v_generation.workspace_id, v_generation.generation_id, v_generation.dimensions)
-    into v_chunk_ids using v_payload -> 'inputs', result -> 'embeddings';
+    into v_chunk_ids using v_payload -> 'hashes', result -> 'embeddings';
+    -- One text that the model will not have is no reason to be without the others.
+    update knowledge.pending_vectors as p
+    set failed = coalesce(e.error ->> 'error', 'the model gave no vector')
+    from jsonb_array_elements_text(v_payload -> 'hashes') with ordinality as i (hash, place)
+    join jsonb_array_elements(result -> 'embeddings') with ordinality as o (output, place) using (place)
+    left join jsonb_array_elements(result -> 'errors') as e (error) on (e.error ->> 'index')::numeric = i.place - 1
+    where o.output = 'null' and p.generation_id = v_generation.generation_id and p.content_hash = decode(i.hash, 'hex');
+    perform model.close_call(job_id, v_payload, result);
     perform knowledge.mean_vectors(v_generation, v_chunk_ids);
     perform knowledge.note_change(v_generation.workspace_id);
     perform knowledge.switch_if_complete(v_generation.generation_id);
@@ -336,8 +349,8 @@ end
 $$;
 
 comment on function knowledge.receive_vectors(bigint, jsonb) is
-    'Continuation of embed: {"embeddings": [[…], …]} in the order of the inputs. A chunk that has changed since, or is
-gone, takes none. Errors, which count against the job: QC501 too few, QC217 no vector of the generation''s.';
+    'Continuation of embed: {"embeddings": [[…] or null, …], "errors": [{"index", "error"}]} in the order of the texts. A chunk
+that has changed since, or is gone, takes none; one the model has no vector for says why in knowledge.pending_vectors. Errors, which count against the job: QC501 too few, QC217 no vector of the generation''s.';
 -- Granted to nobody: queue.finish calls it.
 
 create or replace function knowledge.give_up_vectors(job_id bigint, failure jsonb)
@@ -345,11 +358,12 @@ create or replace function knowledge.give_up_vectors(job_id bigint, failure json
     language sql volatile security definer
     set search_path = pg_catalog, pg_temp
 begin atomic
+    select model.close_call(give_up_vectors.job_id, failure -> 'payload', null, failure);
     update knowledge.pending_vectors as p
     set failed = coalesce(failure ->> 'error', failure ->> 'fault', failure ->> 'state')
-    from jsonb_array_elements(failure #> '{payload,inputs}') as i (input)
+    from jsonb_array_elements_text(failure #> '{payload,hashes}') as h (hash)
     where p.generation_id = (failure #>> '{payload,generation_id}')::bigint
-        and p.content_hash = decode(i.input ->> 'hash', 'hex');
+        and p.content_hash = decode(h.hash, 'hex');
 end;
 
 comment on function knowledge.give_up_vectors(bigint, jsonb) is 'On failure of embed: notes why chunks have no vector.';

@@ -23,6 +23,12 @@ begin
             delete from knowledge.uncounted as u using gone as g
             where u.workspace_id = %1$s and u.chunk_id = g.chunk_id and u.lexemes is null
             returning u.chunk_id
+        ), never_embedded as (
+            -- One that is asked for is still waited for: another chunk may have the text.
+            delete from knowledge.pending_vectors as p using gone as g
+            where p.chunk_id = g.chunk_id and p.failed is not null
+                and p.generation_id in (
+                    select o.generation_id from knowledge.generations as o where o.workspace_id = %1$s)
         )
         insert into knowledge.uncounted (workspace_id, chunk_id, lexemes, length)
         select %1$s, w.chunk_id, tsvector_to_array(w.words), w.length

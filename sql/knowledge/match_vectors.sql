@@ -22,9 +22,10 @@ declare
 begin
     if not few then
         path := case when condition = '' then 'hnsw' else 'hnsw, iterative' end;
-        -- Where some are left out the walk has to be wider for the same recall (measured).
+        -- Where some are left out the walk has to be wider, and longer, for the same recall (measured).
         perform set_config('hnsw.ef_search',
-                least(greatest(4 * max_results, case when condition = '' then 100 else 600 end), 1000)::text, true),
+                least(greatest(4 * max_results, case when condition = '' then 100 else 1000 end), 1000)::text, true),
+            set_config('hnsw.max_scan_tuples', '100000', true),
             set_config('hnsw.iterative_scan', case when condition = '' then 'off' else 'relaxed_order' end, true);
         execute format(v_expected, format($sql$
             with near as materialized (
@@ -32,14 +33,14 @@ begin
                 from knowledge.embeddings_%5$s as l
                 where true %6$s
                 order by %1$s operator(extensions.%2$s) $1::extensions.%3$s(%4$s)
-                limit $4
+                limit $4 * $5
             )
-            select * from near$sql$,
+            select * from near order by distance limit $4$sql$,
             replace(knowledge.indexed_vector(generation.dimensions, generation.half), 'embedding::', 'l.embedding::'),
             v_operator, case when generation.half then 'halfvec' else 'vector' end, generation.dimensions,
             generation.generation_id, condition))
         into chunk_ids, document_ids, scores
-        using query_embedding, audiences, documents, max_results;
+        using query_embedding, audiences, documents, max_results, case when condition = '' then 1 else 10 end;
         if coalesce(cardinality(chunk_ids), 0) >= max_results then
             return;
         end if;

@@ -217,10 +217,42 @@ comment on function knowledge.marks_of(int[], int[]) is
     'What knowledge.marks has of words at a place (level 2), or strong there (1).';
 -- Granted to nobody: search calls it.
 
--- The lexical leg. Exact, though it looks at few: a score is guessed that the last of the results may well have, and the
--- index asked for all that can have as much, by two conditions where one would leave too many. If the last one has as
--- much, nobody was missed; else what it has is the next guess, and a sure one. Uncounted chunks, whose weights have no bound yet,
--- are always looked at.
+-- The terms come in the order of what they cost for what they add: from the front, as many as find few.
+create or replace function knowledge.cheap_words(terms knowledge.weighed_term[], max_chunks bigint)
+    returns int[]
+    language sql immutable strict parallel safe
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select array_agg(case when t.so_far <= max_chunks then 2 else 0 end order by t.place)
+    from (
+        select t.place, sum(t.chunk_count) over (order by t.place) as so_far
+        from unnest(terms) with ordinality as t (lexeme, chunk_count, factor, bound, strong_count, weak_bound, place)
+    ) as t;
+end;
+
+comment on function knowledge.cheap_words(knowledge.weighed_term[], bigint) is
+    'As knowledge.choose_words has it: the first terms, as long as they find so few together.';
+-- Granted to nobody: search calls it.
+
+create or replace function knowledge.most_missed(terms knowledge.weighed_term[], levels int[])
+    returns float8
+    language sql immutable strict parallel safe
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select sum(case l.level when 0 then t.bound when 1 then t.weak_bound else 0 end::float8) * 1.0001
+    from unnest(terms) with ordinality as t (lexeme, chunk_count, factor, bound, strong_count, weak_bound, place)
+    join unnest(levels) with ordinality as l (level, place) using (place);
+end;
+
+comment on function knowledge.most_missed(knowledge.weighed_term[], int[]) is
+    'What a chunk can have at most that is not found by words looked for so.';
+-- Granted to nobody: search calls it.
+
+-- The lexical leg. Exact, though it looks at few. First the rare words, which cost next to nothing: if the last result has more
+-- than all the others could add, that was all. Else a score is aimed at that the last result has, or, by a guess, may well have,
+-- and the index asked for all that can have as much, by two conditions where one would leave too many. If the last one has as
+-- much, nobody was missed; else what it has is the next aim, and a sure one. Uncounted chunks, whose weights have no bound yet, are
+-- always looked at.
 create or replace function knowledge.match_words(
     workspace_id bigint, lexemes text[], counts real[], must tsquery, required text[], condition text, audiences bigint[],
     documents uuid[], max_results int,
@@ -249,6 +281,7 @@ declare
     v_others    int[];
     v_aim       float8 := 0::float8;
     v_tries     int := 0;
+    v_one       float8[];   -- what each word costs: the same
     v_last      real;       -- score of the last result
     v_condition text := condition;
     v_looked    text;
@@ -277,18 +310,22 @@ begin
                 select from knowledge.chunk_words_%1$s as w
                 where w.workspace_id = %1$s and w.chunk_id = l.chunk_id and w.words @@ $6)$sql$, workspace_id);
     end if;
+    v_one := array_fill(1::float8, array[cardinality(v_terms)]);
+    v_levels := array_fill(2, array[cardinality(v_terms)]);
     -- Of few all are looked at.
-    if (select sum(t.chunk_count) from unnest(v_terms) as t) > c_few * max_results and cardinality(v_uncounted) <= 5000
+    if knowledge.chunks_found(v_terms, v_levels) > c_few * max_results and cardinality(v_uncounted) <= 5000
         and documents is null and required = '{}'
     then
-        v_aim := knowledge.likely_score(v_terms, v_chunks, max_results);
+        v_levels := knowledge.cheap_words(v_terms, c_few * max_results / 2);
+        if v_levels[1] = 0 then
+            v_aim := knowledge.likely_score(v_terms, v_chunks, max_results);
+            v_levels := knowledge.choose_words(v_terms, v_aim, v_one);
+        end if;
     end if;
     loop
-        v_levels := case when v_aim > 0
-            then knowledge.choose_words(v_terms, v_aim, array_fill(1::float8, array[cardinality(v_terms)]))
-            else array_fill(2, array[cardinality(v_terms)]) end;
         candidates := knowledge.chunks_found(v_terms, v_levels);
         v_looked := 'knowledge.marks(l.weights) && $5';
+        v_others := null;
         if v_aim > 0 and candidates > c_few * max_results then
             -- Others, as far as they will do.
             v_others := knowledge.choose_words(v_terms, v_aim, array(
@@ -297,7 +334,7 @@ begin
             v_looked := v_looked || ' and knowledge.marks(l.weights) && $10';
         end if;
         v_where := v_looked || v_condition;
-        if v_aim > 0 and v_uncounted <> '{}' then
+        if v_uncounted <> '{}' and 2 <> any (v_levels) then
             v_where := v_where || format($sql$
                 union all
                 select l.chunk_id, l.document_id, (- (l.weights operator(extensions.<#>) $1))::real as score
@@ -321,11 +358,17 @@ begin
             v_words, knowledge.dimensions(required), knowledge.marks_of(v_words, v_others);
 
         v_last := case when cardinality(scores) = max_results then scores[max_results] end;
-        exit when v_aim <= 0 or v_last >= v_aim;
-        -- Where few may be found the guess was far too high.
+        exit when 2 = all (v_levels) and v_others is null or v_last >= v_aim and v_aim > 0
+            or v_last > knowledge.most_missed(v_terms, v_levels) and v_others is null;
+        -- Where few may be found a guess is far too high.
         v_tries := v_tries + 1;
-        v_aim := coalesce(v_last, case when v_tries < 4 then v_aim / 2 else 0 end);
-        v_others := null;
+        v_aim := case
+            when v_tries = 1 and v_aim = 0 then greatest(v_last, knowledge.likely_score(v_terms, v_chunks, max_results))
+            when v_last is not null then v_last
+            when v_tries < 4 then v_aim / 2
+            else 0 end;
+        v_levels := case when v_aim > 0 then knowledge.choose_words(v_terms, v_aim, v_one)
+            else array_fill(2, array[cardinality(v_terms)]) end;
     end loop;
     path := format('%s of %s words', (select count(*) from unnest(v_levels) as w (level) where w.level > 0),
         cardinality(v_terms));

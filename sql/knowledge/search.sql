@@ -8,8 +8,11 @@ create or replace function knowledge.restrict(
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- Below it, measured: exact is faster than a walk through the graph that leaves most of what it meets out.
-    v_few    constant int := 5000;
+    -- Below it, measured: exact is faster than a walk through the graph that leaves most of what it meets out. In a large workspace a
+    -- fiftieth is few as well: the walk would end before it has met enough of them.
+    v_few    int := (
+        select greatest(5000, least(s.chunk_count / 50, 20000))::int from knowledge.statistics as s
+        where s.workspace_id = workspace.workspace_id);
     v_filter text := nullif(concat_ws(' and ', knowledge.filter_documents(workspace, filters),
         knowledge.filter_documents(workspace, coalesce(index_filters, '{}'))), '');
     v_chunks bigint;

@@ -131,7 +131,7 @@ $$;
 comment on function knowledge.create_workspace(text, text, jsonb, text, int, text, boolean) is
     'Makes a workspace of the signed-in organizer''s, or service''s, tenant, with settings by the names of columns of
 knowledge.workspaces, and vectors of a model (null: none). Returns its id.
-Errors: QC401-QC403, QC405, QC216 unknown setting, 42704 unknown language, 22023, 23505 the slug is taken, 23514.';
+Errors: QC401-QC403, QC405, QC216 unknown setting, QC227 model, 42704 unknown language, 22023, 23505 the slug is taken, 23514.';
 
 grant execute on function knowledge.create_workspace(text, text, jsonb, text, int, text, boolean) to concierge_app;
 

@@ -318,6 +318,7 @@ begin
                     v_plain := v_plain || v_job.job_id;
                 else
                     v_gate := queue.gate_of(v_job);
+                    continue when v_gate <> '' and queue.turn_away(v_job, v_gate);
                     if v_gate <> '' then
                         v_held := v_held || v_job.job_id;
                         v_gates := v_gates || v_gate;

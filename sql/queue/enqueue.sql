@@ -61,7 +61,8 @@ create or replace function queue.enqueue(
     key text default null, tenant_id uuid default null, max_attempts int default 5,
     on_conflict text default 'keep', priority int default 1, concurrency_group text default null,
     rate_group text default null, rate_units double precision default 0, provider text default null,
-    deadline timestamptz default null, on_failure text default null, trace_id uuid default null
+    deadline timestamptz default null, on_failure text default null, trace_id uuid default null,
+    gives_up boolean default false
 )
     returns bigint
     language plpgsql volatile security definer
@@ -95,11 +96,11 @@ begin
     -- the lock of the table that queue.raise_floor asks for.
     if enqueue.key is null then
         insert into queue.job (kind, payload, continuation, run_at, tenant_id, max_attempts, priority,
-            concurrency_group, rate_group, rate_units, provider, deadline, on_failure, trace_id)
+            concurrency_group, rate_group, rate_units, provider, deadline, on_failure, trace_id, gives_up)
         values (enqueue.kind, enqueue.payload, enqueue.continuation,
             greatest(enqueue.run_at, clock_timestamp()), enqueue.tenant_id, enqueue.max_attempts,
             enqueue.priority, enqueue.concurrency_group, enqueue.rate_group, enqueue.rate_units,
-            enqueue.provider, enqueue.deadline, enqueue.on_failure, enqueue.trace_id)
+            enqueue.provider, enqueue.deadline, enqueue.on_failure, enqueue.trace_id, enqueue.gives_up)
         returning job_id into v_job_id;
         return v_job_id;
     end if;
@@ -107,11 +108,11 @@ begin
     -- Again when a live job had the key at the insert and was over at the look.
     loop
         insert into queue.job (kind, payload, continuation, run_at, key, tenant_id, max_attempts, priority,
-            concurrency_group, rate_group, rate_units, provider, deadline, on_failure, trace_id)
+            concurrency_group, rate_group, rate_units, provider, deadline, on_failure, trace_id, gives_up)
         values (enqueue.kind, enqueue.payload, enqueue.continuation,
             greatest(enqueue.run_at, clock_timestamp()), enqueue.key, enqueue.tenant_id, enqueue.max_attempts,
             enqueue.priority, enqueue.concurrency_group, enqueue.rate_group, enqueue.rate_units,
-            enqueue.provider, enqueue.deadline, enqueue.on_failure, enqueue.trace_id)
+            enqueue.provider, enqueue.deadline, enqueue.on_failure, enqueue.trace_id, enqueue.gives_up)
         on conflict (key) where key is not null do nothing
         returning job_id into v_job_id;
         exit when found;
@@ -130,7 +131,7 @@ begin
                 set payload = enqueue.payload, continuation = enqueue.continuation, attempts = 0,
                     run_at = greatest(clock_timestamp(), case when on_conflict = 'debounce'
                         then enqueue.run_at else least(j.run_at, enqueue.run_at) end),
-                    deadline = enqueue.deadline, on_failure = enqueue.on_failure,
+                    deadline = enqueue.deadline, on_failure = enqueue.on_failure, gives_up = enqueue.gives_up,
                     state = case j.state when 'parked' then 'ready' else j.state end
                 where j.job_id = v_job_id;
                 exit;
@@ -142,11 +143,12 @@ end
 $$;
 
 comment on function queue.enqueue(text, jsonb, text, timestamptz, text, uuid, int, text, int, text, text,
-    double precision, text, timestamptz, text, uuid) is
+    double precision, text, timestamptz, text, uuid, boolean) is
     'Adds an effect to be performed at or after run_at; its result goes to the continuation, its giving up to
 on_failure. With a key that a live job has, on_conflict says: keep returns that job as it is; replace gives it
 this payload and the earlier time, debounce this payload and this time, and a job that runs already is followed
-by another. Errors: QC212 unknown continuation, 22023 on_conflict, 23514 unknown kind, priority.';
+by another. gives_up: there is another way, so every fault counts, and no gate is waited at for long.
+Errors: QC212 unknown continuation, 22023 on_conflict, 23514 unknown kind, priority.';
 -- Granted to nobody: only functions of the owner decide on effects.
 
 create or replace function queue.enqueue_many(jobs jsonb)
@@ -177,24 +179,24 @@ begin
         select queue.enqueue(e.kind, coalesce(e.payload, '{}'), e.continuation, coalesce(e.run_at, now()), e.key,
             e.tenant_id, coalesce(e.max_attempts, 5), coalesce(e.on_conflict, 'keep'), coalesce(e.priority, 1),
             e.concurrency_group, e.rate_group, coalesce(e.rate_units, 0), e.provider, e.deadline, e.on_failure,
-            e.trace_id)
+            e.trace_id, coalesce(e.gives_up, false))
         from jsonb_to_recordset(jobs) as e (kind text, payload jsonb, continuation text, run_at timestamptz,
             key text, tenant_id uuid, max_attempts int, on_conflict text, priority int,
             concurrency_group text, rate_group text, rate_units double precision, provider text,
-            deadline timestamptz, on_failure text, trace_id uuid);
+            deadline timestamptz, on_failure text, trace_id uuid, gives_up boolean);
         return;
     end if;
 
     return query
     insert into queue.job (kind, payload, continuation, run_at, tenant_id, max_attempts, priority,
-        concurrency_group, rate_group, rate_units, provider, deadline, on_failure, trace_id)
+        concurrency_group, rate_group, rate_units, provider, deadline, on_failure, trace_id, gives_up)
     select e.kind, coalesce(e.payload, '{}'), e.continuation, greatest(e.run_at, clock_timestamp()),
         e.tenant_id, coalesce(e.max_attempts, 5), coalesce(e.priority, 1), e.concurrency_group, e.rate_group,
         coalesce(e.rate_units, 0), coalesce(e.provider, queue.provider_of(e.payload)), e.deadline,
-        e.on_failure, e.trace_id
+        e.on_failure, e.trace_id, coalesce(e.gives_up, false)
     from jsonb_to_recordset(jobs) as e (kind text, payload jsonb, continuation text, run_at timestamptz,
         tenant_id uuid, max_attempts int, priority int, concurrency_group text, rate_group text,
-        rate_units double precision, provider text, deadline timestamptz, on_failure text, trace_id uuid)
+        rate_units double precision, provider text, deadline timestamptz, on_failure text, trace_id uuid, gives_up boolean)
     returning job_id;
 end
 $$;

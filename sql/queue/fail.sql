@@ -29,9 +29,27 @@ end;
 comment on function queue.block_rate(text, timestamptz) is 'Lets no request of a rate group through before a moment.';
 -- Granted to nobody.
 
+create or replace function queue.is_last(j queue.job, fault text)
+    returns boolean
+    language plpgsql stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if not j.gives_up then
+        return fault = 'item' and j.attempts >= j.max_attempts;
+    end if;
+    return fault = 'config' or j.attempts >= j.max_attempts or fault = 'provider' and exists (
+        select from queue.breaker_state as b
+        where b.provider = coalesce(j.provider, j.kind) and b.state <> 'closed');
+end
+$$;
+
+comment on function queue.is_last(queue.job, text) is 'Whether no attempt follows one that ended with such a fault.';
+-- Granted to nobody: queue.fail calls it.
+
 create or replace function queue.fail(
     job_id bigint, token bigint, error text, fault text default 'item', retry_after interval default null,
-    sqlstate text default null
+    sqlstate text default null, reason text default null, final boolean default false
 )
     returns boolean
     language plpgsql volatile security definer
@@ -45,6 +63,7 @@ declare
     v_after interval := case when retry_after < interval '0' then interval '0'
         when retry_after > interval '1 day' then interval '1 day' else retry_after end;
     v_rate  text;
+    v_soon  interval := case when v_after <= interval '5 seconds' then v_after end;
 begin
     if fault is null or fault not in ('item', 'provider', 'rate', 'config') then
         perform access.refuse('22023', format('"%s" is no class of faults', fault),
@@ -58,27 +77,32 @@ begin
         perform queue.end_cancelled(v_job);
         return true;
     end if;
+    v_rate := coalesce(v_job.rate_group, v_job.provider);
 
     if v_job.provider is not null and fault in ('item', 'rate') then
         perform queue.provider_answered(v_job.provider);
     elsif fault = 'provider' then
         perform queue.provider_failed(coalesce(v_job.provider, v_job.kind), error, v_after);
     end if;
+    if fault = 'rate' and v_rate is not null then
+        perform queue.block_rate(v_rate, v_now + coalesce(v_after, interval '1 second'));
+    end if;
 
-    if fault = 'item' and v_job.attempts >= v_job.max_attempts then
-        perform queue.bury(v_job, 'item', error, fail.sqlstate);
+    if final or queue.is_last(v_job, fault) then
+        perform queue.bury(v_job, fault, error, fail.sqlstate, fail.reason);
         return true;
     end if;
 
     update queue.job as j
     set state      = case fault when 'config' then 'parked' else 'ready' end,
-        -- Only the item's own faults count.
-        attempts   = j.attempts - case fault when 'item' then 0 else 1 end,
-        run_at     = v_now + case fault
-            when 'item' then greatest(v_after, queue.back_off(j.attempts))
-            when 'rate' then coalesce(v_after, interval '1 second')
+        -- Only the item's own faults count, where there is no other way.
+        attempts   = j.attempts - case when fault = 'item' or j.gives_up then 0 else 1 end,
+        run_at     = v_now + case
+            when j.gives_up then coalesce(v_soon, queue.back_off(j.attempts))
+            when fault = 'item' then greatest(v_after, queue.back_off(j.attempts))
+            when fault = 'rate' then coalesce(v_after, interval '1 second')
             -- With its age: a provider that is down for an hour is not asked every second.
-            when 'provider' then greatest(v_after, queue.back_off(
+            when fault = 'provider' then greatest(v_after, queue.back_off(
                 1 + ln(greatest(extract(epoch from v_now - j.created_at) / 4, 1))::int))
             else interval '0' end,
         provider_faults = j.provider_faults + case fault when 'provider' then 1 else 0 end,
@@ -86,22 +110,19 @@ begin
         last_error = left(fail.error, 2000)
     where j.job_id = v_job.job_id;
 
-    if fault = 'rate' then
-        v_rate := coalesce(v_job.rate_group, v_job.provider);
-        if v_rate is not null then
-            perform queue.block_rate(v_rate, v_now + coalesce(v_after, interval '1 second'));
-            perform queue.hold(array[v_job.job_id], array['rate:' || v_rate]);
-        end if;
+    if fault = 'rate' and v_rate is not null and not v_job.gives_up then
+        perform queue.hold(array[v_job.job_id], array['rate:' || v_rate]);
     end if;
     perform queue.leave_gates(v_job);
     return true;
 end
 $$;
 
-comment on function queue.fail(bigint, bigint, text, text, interval, text) is
+comment on function queue.fail(bigint, bigint, text, text, interval, text, text, boolean) is
     'Ends an attempt without a result. fault says whose it was: item counts, and is tried again later, or dead at
 the limit; provider counts for the breaker, not for the job; rate waits for retry_after with all of its rate
-group, uncounted, and goes first when it opens; config is parked until queue.retry. False when the token is
-stale. Errors: 22023 another fault.';
+group, uncounted, and goes first when it opens; config is parked until queue.retry. Of a job that gives_up all count, none is
+parked, and none waits for more than a few seconds. reason is the provider''s kind of fault, which on_failure is told; final
+gives the job up now, whatever attempts are left. False when the token is stale. Errors: 22023 another fault.';
 
-grant execute on function queue.fail(bigint, bigint, text, text, interval, text) to concierge_worker;
+grant execute on function queue.fail(bigint, bigint, text, text, interval, text, text, boolean) to concierge_worker;

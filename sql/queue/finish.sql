@@ -94,7 +94,8 @@ comment on function queue.forget(bigint, text[]) is
 
 -- Each job is found by its number. Were the state there to be seen, statistics of a moment when nothing ran would
 -- have all that runs read instead, again for each job, with every entry that an old snapshot keeps. In SQL, which
--- is planned anew at each call: a plan made when the table was small is no good when it has grown.
+-- is planned anew at each call: a plan made when the table was small is no good when it has grown. What generates may leave
+-- text behind, which queue.leave_gates takes away.
 create or replace function queue.finish_plain(jobs bigint[], tokens bigint[], results jsonb[])
     returns bigint[]
     language sql volatile
@@ -104,7 +105,7 @@ begin atomic
         delete from queue.job as j
         using rows from (unnest(jobs), unnest(tokens), unnest(results)) as e (job_id, token, result)
         where j.job_id = e.job_id and j.token = e.token and j.state || '' = 'running' and j.continuation is null
-            and j.provider is null and j.concurrency_group is null
+            and j.provider is null and j.concurrency_group is null and j.kind <> 'generate'
         returning j.*, e.result
     ), kept as (
         insert into queue.history (job_id, tenant_id, kind, payload, key, state, result, attempts, worker,

@@ -13,11 +13,11 @@ begin
             delete from queue.dead_letter as d where d.job_id = retry.job_id returning d.*
         )
         insert into queue.job (job_id, tenant_id, kind, payload, continuation, on_failure, key, priority,
-            concurrency_group, rate_group, rate_units, provider, max_attempts, token, trace_id, last_error,
+            concurrency_group, rate_group, rate_units, provider, max_attempts, gives_up, token, trace_id, last_error,
             run_at, created_at)
         overriding system value
         select r.job_id, r.tenant_id, r.kind, r.payload, r.continuation, r.on_failure, r.key, r.priority,
-            r.concurrency_group, r.rate_group, r.rate_units, r.provider, r.max_attempts, r.token, r.trace_id,
+            r.concurrency_group, r.rate_group, r.rate_units, r.provider, r.max_attempts, r.gives_up, r.token, r.trace_id,
             r.error, clock_timestamp(), r.created_at
         from risen as r;
     end if;

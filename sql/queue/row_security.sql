@@ -6,7 +6,7 @@ declare
 begin
     foreach v_table in array array['queue.job', 'queue.refresh', 'queue.setting', 'queue.worker', 'queue.history',
         'queue.dead_letter', 'queue.floor', 'queue.closed_gate', 'queue.concurrency_limit', 'queue.rate_limit',
-        'queue.breaker_state', 'queue.schedule', 'queue.upkeep_state']::regclass[]
+        'queue.breaker_state', 'queue.schedule', 'queue.upkeep_state', 'queue.emission']::regclass[]
     loop
         execute format('drop policy if exists "operators see all" on %s', v_table);
         execute format('create policy "operators see all" on %s for select to concierge_admin using (true)', v_table);

@@ -76,6 +76,7 @@ begin
     perform queue.recover();
     perform queue.bury_the_late();
     perform queue.check_floor();
+    perform queue.drop_emissions();
     update queue.upkeep_state as u set done_at = clock_timestamp();
 end
 $$;

@@ -7,20 +7,22 @@ import HTTP
 /// `ended`.
 final class Effects {
     /// The kinds the daemon claims.
-    let kinds = ["call", "convert", "deliver", "fetch"]
+    let kinds = ["call", "convert", "deliver", "embed", "fetch", "generate", "rerank"]
 
     private let client: HTTPClient
     var settings: EffectSettings
     private var requests: [HTTPTransfer.ID: (job: Job, read: (HTTPResponse) -> Outcome)] = [:]
     private var children: [String: (job: Job, child: ChildProcess)] = [:]
+    private var models: ModelCalls
 
     init(_ settings: EffectSettings) throws {
         client = try HTTPClient()
+        models = ModelCalls(on: client)
         self.settings = settings
     }
 
     /// How many are under way.
-    var count: Int { requests.count + children.count }
+    var count: Int { requests.count + children.count + models.count }
 
     // MARK: Beginning and ending
 
@@ -37,6 +39,8 @@ final class Effects {
             case "deliver":
                 let delivery = try Delivery(payload: job.payload)
                 try begin(job, delivery.request(job, settings, at: wallClock())) { delivery.outcome($0) }
+            case "embed", "generate", "rerank":
+                return try models.begin(job, settings)
             case "convert":
                 let conversion = try Conversion(payload: job.payload)
                 children[job.id] = (job, try conversion.start(at: now))
@@ -61,6 +65,7 @@ final class Effects {
     func stop(_ job: Job) {
         for (id, request) in requests where request.job == job { client.cancel(id) }
         children[job.id]?.child.cancel()
+        models.stop(job)
     }
 
     // MARK: Waiting
@@ -74,12 +79,26 @@ final class Effects {
     }
 
     /// When to call `ended` even if nothing happens.
-    var nextWake: Duration? { children.values.compactMap(\.child.nextWake).min() }
+    func nextWake(at now: Duration) -> Duration? {
+        let model = models.due.map { now + (ContinuousClock.now.duration(to: $0)) }
+        return (children.values.map(\.child.nextWake) + [model]).compactMap(\.self).min()
+    }
 
-    /// What has come to its end, each once.
+    /// What models have said since the last call, of answers that may go on.
+    func takeSaid() -> [Said] { models.takeSaid() }
+
+    /// What calls of models came to since the last call.
+    func takeReports() -> [ModelReport] { models.takeReports() }
+
+    /// What has come to its end, each once. What was said before is to be taken then, and told first.
     func ended(at now: Duration) -> [(Job, Outcome)] {
         var ends: [(Job, Outcome)] = []
+        models.receive()
         for (id, result) in client.finished() {
+            if models.has(id) {
+                if let end = models.take(result, of: id) { ends.append(end) }
+                continue
+            }
             guard let request = requests.removeValue(forKey: id) else { continue }
             switch result {
             case .success(let response): ends.append((request.job, request.read(response)))
@@ -108,7 +127,7 @@ struct EffectSettings: Equatable, Sendable {
 }
 
 /// Seconds since 1970.
-private func wallClock() -> Int { time(nil) }
+func wallClock() -> Int { time(nil) }
 
 extension Failure {
     /// A transfer without an answer: who cannot be reached is down; what may not be asked, or cannot be read,

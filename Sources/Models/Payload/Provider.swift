@@ -1,7 +1,7 @@
 /// Who is asked: a row of the database, as jobs carry it.
 public struct Provider: Hashable, Sendable, Decodable {
     /// Whose wire format is spoken.
-    enum Kind: String, Sendable, Decodable {
+    public enum Kind: String, Sendable, Decodable, CaseIterable {
         case openai, anthropic, bedrock, ollama, cohere, jina, tei, vllm
     }
 
@@ -12,7 +12,7 @@ public struct Provider: Hashable, Sendable, Decodable {
         case absent = "none"
     }
 
-    var kind: Kind
+    public var kind: Kind
     /// Where paths begin; nil only for Bedrock, whose regions have known hosts.
     var baseURL: String?
     /// The name of a secret. Its value is for the caller to find.

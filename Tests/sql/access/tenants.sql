@@ -37,6 +37,7 @@ declare
 begin
     perform test.act_as(tenant, 'olga');
     perform knowledge.create_workspace('guide', 'Guide');
+    perform contractor.import_learning('[{"key": "b", "kind": "book", "title": "B"}]');
     perform knowledge.add_text('guide', 'Title', 'A text of ' || tenant, 'a');
     perform knowledge.set_clearance(p.person_id, 1) from access.people as p where p.subject = 'anna';
     perform knowledge.keep_query_vector('guide', 'q', model.embed_offline('words'));
@@ -56,16 +57,45 @@ end
 $$;
 select test.write_documents('acme'), test.write_documents('globex');
 
+select model.set_provider('test', 'openai', 'http://models.example');
+select model.set_model('small', 'generate', 'test');
+create function test.ask_a_model(tenant text) returns void language plpgsql as $$
+declare
+    v_tenant_id uuid := (select t.tenant_id from access.tenants as t where t.slug = tenant);
+    v_version   model.agent_versions;
+begin
+    perform model.set_budget(tenant, 'day', 10), model.reserve(v_tenant_id, 1);
+    perform model.close_call(1, jsonb_build_object('model_id', m.model_id, 'origin', jsonb_build_object('tenant_id', v_tenant_id)), '{}') from model.models as m where m.name = 'small';
+    perform test.act_as(tenant, 'olga');
+    perform model.register_prompt('p', 'Answer.'), model.label_prompt('p', 'production', 1);
+    perform model.register_agent('a', 'p', 'small'), model.register_agent('a', 'p', 'small');
+    perform model.promote('a', 1);
+    perform model.start_rollout('a', 2, '{100}');
+    perform test.act_as_superuser();
+    v_version := model.version_for(v_tenant_id, 'a', gen_random_uuid());
+end
+$$;
+select test.ask_a_model('acme'), test.ask_a_model('globex');
+create function test.talk(tenant text) returns void language plpgsql as $$
+begin
+    perform test.act_as(tenant, 'olga');
+    perform chat.ask(chat.open(workspace => 'guide'), 'A text of what?', 'k0'), chat.consent(true);
+    perform test.act_as_superuser();
+end
+$$;
+select test.talk('acme'), test.talk('globex');
+
 -- Ids as each tenant's superuser would know them; an attacker may have got hold of them too.
 create temp table ids as
-select t.slug as tenant, t.tenant_id, e.event_id, c.contractor_id, s.session_id, i.action_item_id, p.person_id, d.document_id
+select t.slug as tenant, t.tenant_id, e.event_id, c.contractor_id, s.session_id, i.action_item_id, p.person_id, d.document_id, h.conversation_id, h.turn_id
 from access.tenants as t
 join event.events as e using (tenant_id)
 join contractor.contractors as c on c.tenant_id = t.tenant_id and c.key = 'anna'
 join event.event_speakers as s on s.tenant_id = t.tenant_id
 join contractor.contractor_action_items as i on i.tenant_id = t.tenant_id
 join access.people as p on p.tenant_id = t.tenant_id and p.subject = 'anna'
-join knowledge.documents as d on d.tenant_id = t.tenant_id;
+join knowledge.documents as d on d.tenant_id = t.tenant_id
+join chat.turns as h on h.tenant_id = t.tenant_id;
 grant select on ids to public;
 
 -- A session that is on, in the caches and in the base tables.
@@ -142,8 +172,17 @@ insert into calls values
     ('QC202', 'select * from contractor.partner_match({contractor})'),
     ('QC201', 'select chat.context({event}, {mine})'),
     ('QC202', 'select chat.context({my event}, {contractor})'),
-    ('QC201', 'select chat.ask(''What is next?'', {event}, {mine})'),
-    ('QC202', 'select chat.ask(''What is next?'', {my event}, {contractor})'),
+    ('QC202', 'select * from contractor.learning({contractor})'),
+    ('QC202', 'select * from contractor.action_plan({contractor}, {my event})'),
+    ('QC201', 'select * from contractor.action_plan({mine}, {event})'),
+    ('QC201', 'select chat.open(event_id => {event}, contractor_id => {mine})'),
+    ('QC202', 'select chat.open(event_id => {my event}, contractor_id => {contractor})'),
+    ('QC235', 'select chat.ask({conversation}, ''What is next?'', ''k1'')'),
+    ('QC235', 'select chat.history({conversation})'),
+    ('QC236', 'select chat.turn({turn})'),
+    ('QC236', 'select chat.draft({turn})'),
+    ('QC236', 'select chat.cancel({turn})'),
+    ('QC236', 'select chat.rate({turn}, 1)'),
     ('QC202', 'select contractor.create_action_item({contractor}, {my event}, ''t'', ''c1'')'),
     ('QC201', 'select contractor.create_action_item({mine}, {event}, ''t'', ''c2'')'),
     ('QC207', 'select contractor.update_action_item_status({item}, ''done'', ''c3'')'),
@@ -160,20 +199,22 @@ grant select on calls to public;
 -- Functions that rank what another function has let through, or tell nothing of a tenant.
 select set_eq($$
     select split_part(p.oid::regprocedure::text, '(', 1) from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace and n.nspowner = to_regrole('concierge_owner')::oid
-    where has_function_privilege('concierge_app', p.oid, 'execute') and 'uuid'::regtype = any (p.proargtypes)
+    where has_function_privilege('concierge_app', p.oid, 'execute') and 'uuid'::regtype = any (p.proargtypes) and p.prokind = 'f'
         and split_part(p.oid::regprocedure::text, '(', 1) not in ('event.cache_is_exact', 'event.sessions_at', 'event.rank_sessions', 'event.rank_sponsors', 'knowledge.remove_document') $$,
     $$ select distinct substring(statement from '(?:select|from) ([a-z_]+\.[a-z_]+)\(') from calls $$,
     'Every function that takes an id is in the list');
 
 create function test.fill(statement text, mine text, theirs text) returns text language sql as $$
-    select replace(replace(replace(replace(replace(replace(replace(replace(statement,
+    select replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(statement,
         '{my event}', quote_literal(m.event_id)), '{mine}', quote_literal(m.contractor_id)),
         '{event}',      quote_literal(coalesce(t.event_id, u.nowhere))),
         '{contractor}', quote_literal(coalesce(t.contractor_id, u.nowhere))),
         '{session}',    quote_literal(coalesce(t.session_id, u.nowhere))),
         '{item}',       quote_literal(coalesce(t.action_item_id, u.nowhere))),
         '{person}',     quote_literal(coalesce(t.person_id, u.nowhere))),
-        '{document}',   quote_literal(coalesce(t.document_id, u.nowhere)))
+        '{document}',   quote_literal(coalesce(t.document_id, u.nowhere))),
+        '{conversation}', quote_literal(coalesce(t.conversation_id, u.nowhere))),
+        '{turn}',       quote_literal(coalesce(t.turn_id, u.nowhere)))
     from ids as m
     left join ids as t on t.tenant = theirs
     cross join (select '00000000-0000-4000-8000-000000000000'::uuid as nowhere) as u
@@ -203,7 +244,7 @@ select throws_ok(format('select contractor.create_action_item(%L, %L, ''t'', ''k
 select throws_ok(format('select contractor.update_action_item_status(%L, ''done'', ''k'')', action_item_id), 'QC405', null, 'nor finishes theirs') from ids where tenant = 'acme';
 select throws_ok(format('select contractor.capture_event_note(%L, %L, ''It is dry'', ''k'')', contractor_id, event_id), 'QC405', null, 'nor takes notes for them') from ids where tenant = 'acme';
 select throws_ok(format('select contractor.schedule_followup(%L, %L, ''m'', ''2028-01-01'', ''k'')', contractor_id, event_id), 'QC405', null, 'nor writes to their inbox') from ids where tenant = 'acme';
-select throws_ok(format('select chat.ask(''What are my action items?'', %L, %L)', event_id, contractor_id), 'QC405', null, 'nor asks in their name') from ids where tenant = 'acme';
+select throws_ok(format('select chat.open(event_id => %L, contractor_id => %L)', event_id, contractor_id), 'QC405', null, 'nor asks in their name') from ids where tenant = 'acme';
 select throws_ok(format('select event.import_exhibition(%L, ''{}'')', event_id), 'QC405', null, 'An attendee imports no exhibition') from ids where tenant = 'acme';
 select throws_ok('select event.import_schedule(''{}'')', 'QC405', null, 'nor a schedule');
 select throws_ok('select contractor.import_contractors(''{}'')', 'QC405', null, 'nor contractors');

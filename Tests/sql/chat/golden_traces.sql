@@ -24,7 +24,8 @@ declare
 begin
     perform test.freeze(at);
     perform test.act_as('hearth', subject);
-    v_reply := chat.ask(question, event.event_id('hearth-beam-2027'), contractor.contractor_id(subject));
+    v_reply := chat.turn(chat.ask(chat.open(event_id => event.event_id('hearth-beam-2027'), contractor_id => contractor.contractor_id(subject)),
+        question, 'k' || gen_random_uuid()));
     perform set_config('role', 'none', true);
     return v_reply;
 end
@@ -32,8 +33,8 @@ $$;
 
 create function pg_temp.key_of(citation jsonb) returns text language sql as $$
     select case citation ->> 'kind'
-        when 'session' then (select substring(s.url from '([^/]+)/?$') from event.event_speakers as s where s.session_id::text = citation ->> 'id')
-        when 'sponsor' then (select p.key::text from event.event_sponsors as p where p.sponsor_id::text = citation ->> 'id') end $$;
+        when 'session' then (select substring(s.url from '([^/]+)/?$') from event.event_speakers as s where s.session_id::text = citation ->> 'of')
+        when 'sponsor' then (select p.key::text from event.event_sponsors as p where p.sponsor_id::text = citation ->> 'of') end $$;
 
 create temp table reply as
 select t.n, t.trace ->> 'name' as name, t.trace ->> 'intent' as intent, t.trace ->> 'question' as question,
@@ -51,10 +52,10 @@ from reply order by n;
 
 -- Every citation is of this event, numbered, and named in the answer.
 select is((select count(*)::int from reply, jsonb_array_elements(got -> 'citations') as c
-    where position(format('[%s] %s', c ->> 'n', c ->> 'title') in got ->> 'answer') = 0), 0, 'Every citation stands in the answer');
+    where position(format('- %s (%s) [%s]', c ->> 'title', c ->> 'text', c ->> 'id') in got ->> 'answer') = 0), 0, 'Every citation stands in the answer');
 select is((select count(*)::int from reply, jsonb_array_elements(got -> 'citations') as c
-    where c ->> 'kind' = 'session' and not exists (select from event.event_speakers as s where s.session_id::text = c ->> 'id')), 0, 'Every cited session exists');
-select is((select count(*)::int from reply where got ->> 'answer' ~ '\[\d+\]' and got -> 'citations' = '[]'), 0, 'No answer has marks without citations');
+    where c ->> 'kind' = 'session' and not exists (select from event.event_speakers as s where s.session_id::text = c ->> 'of')), 0, 'Every cited session exists');
+select is((select count(*)::int from reply where got ->> 'answer' ~ '\[[A-Z]\d+\]' and got -> 'citations' = '[]'), 0, 'No answer has marks without citations');
 
 select * from finish();
 rollback;

@@ -22,6 +22,8 @@ select is_empty($$ select * from test.semantic('', 20) $$, 'Nothing is not cut')
 select results_eq($$ select * from test.semantic('?! ...', 20) $$, $$ values ('?! ...') $$, 'What has no words has no vectors, and is still there');
 
 -- With a model elsewhere: found at once, and cut again when it has answered.
+select model.set_provider('test', 'openai', 'http://models.example/v1');
+select model.set_model('faraway', 'embed', 'test');
 select test.act_as('acme', 'olga');
 select knowledge.create_workspace('topics', 'Topics', '{"chunking": "semantic", "chunk_unit": "characters", "chunk_size": 80, "chunk_overlap": 0}', 'faraway', 2);
 select knowledge.add_text('topics', '', 'The cat sleeps. The cat eats. A pump needs oil. A pump needs water.', 'a');
@@ -33,8 +35,8 @@ declare
 begin
     for v_job in select * from queue.claim('test', '{embed}', 10) loop
         perform queue.finish(v_job.job_id, v_job.token, jsonb_build_object('embeddings', (
-            select jsonb_agg(case when i ->> 'text' ~ 'cat' then '[1, 0]' else '[0, 1]' end::jsonb order by n)
-            from jsonb_array_elements(v_job.payload -> 'inputs') with ordinality as e (i, n))));
+            select jsonb_agg(case when i ~ 'cat' then '[1, 0]' else '[0, 1]' end::jsonb order by n)
+            from jsonb_array_elements_text(v_job.payload -> 'texts') with ordinality as e (i, n))));
     end loop;
 end
 $$;

@@ -1,7 +1,10 @@
 -- Vectors of a new model fill beside the old; search changes over when all are there, and back when asked.
 begin;
 select no_plan();
-create function test.inputs() returns int language sql security definer as $$ select jsonb_array_length(payload -> 'inputs') from queue.job where kind = 'embed' order by job_id desc limit 1 $$;
+select model.set_provider('test', 'openai', 'http://models.example/v1');
+select model.set_model(n, 'embed', 'test') from unnest(array['colours', 'others']) as n;
+select model.set_price('colours', 'embed', 'input', 1000);
+create function test.inputs() returns int language sql security definer as $$ select jsonb_array_length(payload -> 'texts') from queue.job where kind = 'embed' order by job_id desc limit 1 $$;
 create function test.jobs() returns int language sql security definer as $$ select count(*)::int from queue.job where kind = 'embed' $$;
 create function test.job() returns bigint language sql security definer as $$ select max(job_id) from queue.job where kind = 'embed' $$;
 -- The daemon's part, with a model of three dimensions that knows colours.
@@ -15,8 +18,8 @@ begin
         exit when not found;
         v_count := v_count + 1;
         perform queue.finish(v_job.job_id, v_job.token, case when v_job.kind = 'embed' then coalesce(answer, jsonb_build_object('embeddings', (
-            select jsonb_agg(case when i ->> 'text' ~ 'red' then '[1, 0, 0]' when i ->> 'text' ~ 'blue' then '[0, 1, 0]' else '[0, 0, 1]' end::jsonb order by n)
-            from jsonb_array_elements(v_job.payload -> 'inputs') with ordinality as e (i, n)))) else '{}' end);
+            select jsonb_agg(case when i ~ 'red' then '[1, 0, 0]' when i ~ 'blue' then '[0, 1, 0]' else '[0, 0, 1]' end::jsonb order by n)
+            from jsonb_array_elements_text(v_job.payload -> 'texts') with ordinality as e (i, n)))) else '{}' end);
     end loop;
     return v_count;
 end
@@ -88,7 +91,20 @@ select test.act_as('acme', 'olga');
 select is(test.answer('{"embeddings": [[0, 0, 1]]}'), 'taken', 'The other one');
 select is((select document_key from knowledge.search('docs', 'zzz', '[0, 0, 1]') where content = 'green sky'), 'sky', 'counts');
 
--- A model that says no for good.
+select throws_ok($$ select knowledge.open_generation('docs', 'unheard-of', 3) $$, 'QC227', 'there is no model "unheard-of" to embed', 'A model that nobody set up is refused');
+
+-- A model that says no to one text, or to all, for good.
+select knowledge.add_text('docs', '', 'unspeakable', 'no');
+select is(test.answer('{"embeddings": [null], "errors": [{"index": 0, "error": "not this"}]}'), 'taken', 'One text may be refused');
+select test.act_as_superuser();
+select is((select string_agg(failed, ' ') from knowledge.pending_vectors), 'not this', 'and says why');
+select ok((select count(*) > 3 and bool_and(workspace_id is not null and usage_source = 'estimated') and sum(cost) > 0 from model.calls where model = 'colours' and purpose = 'embed'), 'Calls are noted, with what they cost');
+select is((select count(*) from model.reservations), 0::bigint, 'and settled');
+select test.act_as('acme', 'olga');
+select knowledge.remove_document('docs', document_id) from knowledge.documents where key = 'no';
+select test.act_as_superuser();
+select is_empty('select * from knowledge.pending_vectors', 'until the text is gone');
+select test.act_as('acme', 'olga');
 select knowledge.add_text('docs', '', 'red sky', 'sky');
 select test.act_as_superuser();
 update queue.job set max_attempts = 1 where kind = 'embed';

@@ -188,7 +188,7 @@ grant execute on function test.told(bigint, jsonb) to concierge_owner;
 truncate test.continued;
 create temp table telling as select queue.enqueue('fetch', on_failure => 'test.told', max_attempts => 1) as id;
 select queue.fail(c.job_id, c.token, 'too bad') from queue.claim('w', '{fetch}') as c;
-select results_eq('select * from test.continued', $$ select id, '{"state": "dead", "fault": "item", "error": "too bad", "payload": {}, "sqlstate": null}'::jsonb from telling $$, 'Giving up is told');
+select results_eq('select * from test.continued', $$ select id, '{"state": "dead", "fault": "item", "error": "too bad", "payload": {}, "reason": null, "sqlstate": null}'::jsonb from telling $$, 'Giving up is told');
 truncate test.continued;
 select queue.cancel(queue.enqueue('fetch', on_failure => 'test.told'));
 select results_eq('select result from test.continued', $$ values ('{"state": "cancelled", "payload": {}}'::jsonb) $$, 'and taking back');

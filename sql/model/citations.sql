@@ -1,5 +1,4 @@
--- The offline answerer: takes from the context what the intent asks for and says where each line comes from.
--- Nothing else is read, so nothing can be made up.
+-- What of a context an intent asks for, a line each, with where it comes from.
 create or replace function model.citations(intent text, context jsonb)
     returns jsonb
     language sql stable
@@ -46,48 +45,4 @@ comment on function model.citations(text, jsonb) is
     'What an answer to this intent cites: the first three items of the facet (all action items), each
 {n, kind, id, title, line, url}.';
 
-create or replace function model.answer_offline(
-    intent text, context jsonb, out answer text, out citations jsonb
-)
-    language plpgsql stable
-    set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_event  text := context #>> '{event,title}';
-    v_status text := context #>> '{event,status}';
-begin
-    citations := model.citations(intent, context);
-    if jsonb_array_length(citations) = 0 then
-        answer := case
-            when intent in ('now', 'next') and v_status = 'pre_event'
-                then format('%s has not started yet, and nothing starts within the hour.', v_event)
-            when intent = 'now'
-                then format('Nothing is on at %s right now.', v_event)
-            when intent = 'next'
-                then format('Nothing starts at %s within the next hour.', v_event)
-            when intent = 'sponsors'
-                then format('%s lists no sponsors.', v_event)
-            when intent = 'action_items'
-                then format('You have no open action items for %s.', v_event)
-            else 'I have nothing on that. I can say what is on now, what comes next, which sponsors to visit, and what your action items are.'
-        end;
-        return;
-    end if;
-
-    answer := case intent
-            when 'now'      then 'On now, best for you first:'
-            when 'next'     then 'Starting within the hour, best for you first:'
-            when 'sponsors' then 'Sponsors worth your time:'
-            else 'Your open action items:'
-        end
-        || (select string_agg(format(E'\n[%s] %s (%s)', c ->> 'n', c ->> 'title', c ->> 'line'), ''
-                order by (c ->> 'n')::int)
-            from jsonb_array_elements(citations) as c);
-end
-$$;
-
-comment on function model.answer_offline(text, jsonb) is
-    'Answers an intent from a ConciergeContext alone: text with [n] marks, and the citations they point to.';
-
-grant execute on function model.citations(text, jsonb)      to concierge_app;
-grant execute on function model.answer_offline(text, jsonb) to concierge_app;
+grant execute on function model.citations(text, jsonb) to concierge_app;
