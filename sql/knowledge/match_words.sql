@@ -274,7 +274,8 @@ declare
         select u.chunk_id from knowledge.uncounted as u
         where u.workspace_id = match_words.workspace_id and u.lexemes is null limit 5001);
     v_chunks    bigint := (
-        select s.chunk_count from knowledge.statistics as s where s.workspace_id = match_words.workspace_id);
+        select greatest(s.chunk_count + cardinality(v_uncounted), 1) from knowledge.statistics as s
+        where s.workspace_id = match_words.workspace_id);
     v_terms     knowledge.weighed_term[];
     v_words     int[];      -- places
     v_levels    int[];

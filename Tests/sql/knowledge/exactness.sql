@@ -140,6 +140,28 @@ select is_empty(format($$
     select t.lexeme from knowledge.weigh_terms(%1$s, array(select lexeme from knowledge.terms_%1$s), array(select 1::real from knowledge.terms_%1$s), '{}') as t
     where t.strong_count not between 0 and t.chunk_count or t.weak_bound < t.bound and t.strong_count = 0 $$, test.workspace()), 'and counts of it are near');
 
+-- All gone, and come again before anybody counts.
+select test.act_as('acme', 'olga');
+select knowledge.create_workspace('again', 'Again', '{"languages": ["simple"]}', null);
+select test.act_as_superuser();
+create function test.come_and_go() returns void language plpgsql as $$
+begin
+    perform test.act_as('acme', 'olga');
+    perform knowledge.add_text('again', '', 'pump ' || n, 'd' || n) from generate_series(1, 150) as n;
+    perform test.act_as_superuser();
+    perform knowledge.count_some_words(workspace_id, 1000) from knowledge.workspaces where slug = 'again';
+    perform test.act_as('acme', 'olga');
+    perform knowledge.remove_document('again', d.document_id) from knowledge.documents as d join knowledge.workspaces as w using (workspace_id) where w.slug = 'again';
+    perform test.act_as_superuser();
+    perform knowledge.count_some_words(workspace_id, 1000) from knowledge.workspaces where slug = 'again';
+    perform test.act_as('acme', 'olga');
+    perform knowledge.add_text('again', '', 'pump ' || n, 'e' || n) from generate_series(1, 150) as n;
+end
+$$;
+select test.come_and_go();
+select is((select count(*) from knowledge.search('again', 'pump', max_results => 1)), 1::bigint, 'What comes after all was gone is found');
+select test.act_as_superuser();
+
 -- By hand: three texts, and the formula as it stands in books.
 select test.act_as('acme', 'olga');
 select knowledge.create_workspace('byhand', 'By hand', '{"languages": ["simple"]}', null);
