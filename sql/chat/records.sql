@@ -33,46 +33,19 @@ create or replace trigger records_stay before update or delete on chat.records
 create or replace trigger records_all_stay before truncate on chat.records
     for each statement execute function chat.tg__refuse_truncate();
 
-create or replace function chat.ensure_month(at timestamptz)
-    returns void
-    language plpgsql volatile
-    set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_month date := model.period_start('month', at);
-    v_table text := 'records_' || to_char(v_month, 'YYYYMM');
-begin
-    if to_regclass('chat.' || v_table) is not null then
-        return;
-    end if;
-    perform pg_advisory_xact_lock(hashtext('concierge'), hashtext('chat.records'));
-    -- Not by to_regclass, which may remember that there was none before the wait.
-    if exists (
-        select from pg_class as c where c.relnamespace = 'chat'::regnamespace and c.relname = v_table)
-    then
-        return;
-    end if;
-    -- Attached, not made in place: that would wait for, and stop, everybody who reads or writes records.
-    execute format('create table chat.%I (like chat.records including all)', v_table);
-    execute format('alter table chat.%I enable row level security', v_table);
-    execute format('comment on table chat.%I is %L', v_table, 'A month of chat.records.');
-    execute format('create trigger records_all_stay before truncate on chat.%I
-        for each statement execute function chat.tg__refuse_truncate()', v_table);
-    execute format('alter table chat.records attach partition chat.%I for values from (%L) to (%L)',
-        v_table, v_month || ' 00:00+00', (v_month + interval '1 month')::date || ' 00:00+00');
-end
-$$;
-
-comment on function chat.ensure_month(timestamptz) is 'Makes the table of a month of records, unless it is there.';
--- Granted to nobody: chat.record_turn calls it.
-
 create or replace function chat.record_turn(turn_id uuid)
     returns void
     language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_month regclass := access.ensure_month('chat.records', now());
 begin
-    perform chat.ensure_month(now());
+    -- Of the parent's triggers those for rows come along, that of the statement does not.
+    if v_month is not null then
+        execute format('create trigger records_all_stay before truncate on %s
+            for each statement execute function chat.tg__refuse_truncate()', v_month);
+    end if;
     insert into chat.records (turn_id, tenant_id, record)
     select t.turn_id, t.tenant_id, jsonb_strip_nulls(jsonb_build_object('question', t.question, 'bundle', t.bundle, 'plan', t.plan,
         'action', t.action, 'agent', a.name, 'agent_version', a.version, 'prompt', p.name, 'prompt_version', p.version,

@@ -1,35 +1,3 @@
--- A month is a table, made when the first call of it is noted.
-create or replace function model.ensure_month(at timestamptz)
-    returns void
-    language plpgsql volatile
-    set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_month date := model.period_start('month', at);
-    v_table text := 'calls_' || to_char(v_month, 'YYYYMM');
-begin
-    if to_regclass('model.' || v_table) is not null then
-        return;
-    end if;
-    perform pg_advisory_xact_lock(hashtext('concierge'), hashtext('model.calls'));
-    -- Not by to_regclass, which may remember that there was none before the wait.
-    if exists (
-        select from pg_class as c where c.relnamespace = 'model'::regnamespace and c.relname = v_table)
-    then
-        return;
-    end if;
-    -- Attached, not made in place: that would wait for, and stop, everybody who reads or writes calls.
-    execute format('create table model.%I (like model.calls including all)', v_table);
-    execute format('alter table model.%I enable row level security', v_table);
-    execute format('comment on table model.%I is %L', v_table, 'A month of model.calls.');
-    execute format('alter table model.calls attach partition model.%I for values from (%L) to (%L)',
-        v_table, v_month || ' 00:00+00', (v_month + interval '1 month')::date || ' 00:00+00');
-end
-$$;
-
-comment on function model.ensure_month(timestamptz) is 'Makes the table of a month of calls, unless it is there.';
--- Granted to nobody: model.record_call calls it.
-
 -- Whoever asks for a call says in the payload for whom (its "origin"), so that it can be noted however it ends.
 create or replace function model.record_call(
     called model.models, origin jsonb, input_tokens int, cached_tokens int, cache_write_tokens int, output_tokens int,
@@ -43,7 +11,7 @@ as $$
 declare
     v_cost numeric := model.cost(called.model_id, input_tokens, output_tokens, cached_tokens, cache_write_tokens);
 begin
-    perform model.ensure_month(now());
+    perform access.ensure_month('model.calls', now());
     insert into model.calls (tenant_id, workspace_id, person_id, agent_version_id, prompt_version_id, turn_id, purpose, provider,
         model, job_id, trace_id, input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens,
         usage_source, cost, first_token_ms, total_ms, finish, fault, error)
