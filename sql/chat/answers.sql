@@ -172,8 +172,7 @@ create or replace function chat.request_answer(turn chat.turns, conversation cha
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_agent    model.agent_versions := (
-        select a from model.agent_versions as a where a.agent_version_id = turn.agent_version_id);
+    v_agent    model.agent_versions := chat.agent_of(turn);
     v_prompt   model.prompt_versions := (
         select p from model.prompt_versions as p where p.prompt_version_id = v_agent.prompt_version_id);
     v_output   int := least(coalesce((v_agent.parameters ->> 'max_tokens')::int, asked.output_tokens), asked.output_tokens);
@@ -193,15 +192,10 @@ begin
     end if;
     v_tokens := model.estimate_tokens(v_system || v_messages::text);
     update chat.turns as t
-    set bundle = turn.bundle, model_id = asked.model_id, job_id = model.enqueue_call('generate', asked, jsonb_build_object(
-                'turn_id', turn.turn_id, 'system', v_system, 'messages', v_messages,
-                'parameters', v_agent.parameters || jsonb_build_object('max_tokens', v_output),
-                'capabilities', jsonb_build_object('sampling', asked.sampling, 'token_field', asked.token_field,
-                    'json_schema', asked.json_schema, 'tools', asked.tools, 'stream', asked.streams,
-                    'stream_usage', asked.stream_usage, 'context_tokens', asked.context_tokens),
-                'stream', asked.streams, 'first_token_seconds', asked.first_token_seconds, 'silence_seconds', asked.silence_seconds),
-            chat.origin_of(turn, conversation.workspace_id), 'chat.receive_answer', 'chat.answer_failed',
-            max_attempts => 2, priority => 0, reserve => model.cost(asked.model_id, v_tokens, v_output), tokens => v_tokens, gives_up => true)
+    set bundle = turn.bundle, model_id = asked.model_id, job_id = model.enqueue_generate(asked,
+            jsonb_build_object('turn_id', turn.turn_id, 'system', v_system, 'messages', v_messages),
+            v_agent.parameters || jsonb_build_object('max_tokens', v_output), true,
+            chat.origin_of(turn, conversation.workspace_id), 'chat.receive_answer', 'chat.answer_failed', 2, v_tokens)
     where t.turn_id = turn.turn_id;
     perform chat.note_event(turn.turn_id, 'asked', jsonb_build_object('model', asked.name, 'tokens', v_tokens, 'repair', to_jsonb(repair)));
 end

@@ -99,8 +99,7 @@ create or replace function chat.make_bundle(
 as $$
 declare
     v_packs   text[] := array(select jsonb_array_elements_text(turn.plan -> 'packs'));
-    v_agent   model.agent_versions := (
-        select a from model.agent_versions as a where a.agent_version_id = turn.agent_version_id);
+    v_agent   model.agent_versions := chat.agent_of(turn);
     v_slug    text := (select w.slug::text from knowledge.workspaces as w where w.workspace_id = conversation.workspace_id);
     v_context jsonb;
     v_items   jsonb := '[]'::jsonb;

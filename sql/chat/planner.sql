@@ -59,14 +59,14 @@ return case
 comment on function chat.plan_problem(jsonb, text[], text[]) is 'What is wrong with a model''s plan; null: nothing.';
 -- Granted to nobody: chat.receive_plan calls it.
 
+-- False where the budget is spent: then the rules decide.
 create or replace function chat.request_plan(turn chat.turns, conversation chat.conversations, problem text)
-    returns void
+    returns boolean
     language plpgsql volatile
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_agent   model.agent_versions := (
-        select a from model.agent_versions as a where a.agent_version_id = turn.agent_version_id);
+    v_agent   model.agent_versions := chat.agent_of(turn);
     v_planner model.models := (select m from model.models as m where m.model_id = v_agent.planner_id);
     v_packs   text[] := chat.packs_for(conversation);
     v_actions text[] := chat.actions_for(conversation, v_agent);
@@ -80,24 +80,23 @@ declare
     v_tokens  int := model.estimate_tokens(v_system || v_content);
 begin
     update chat.turns as t
-    set job_id = model.enqueue_call('generate', v_planner, jsonb_build_object('turn_id', turn.turn_id, 'again', problem is not null,
+    set job_id = model.enqueue_generate(v_planner, jsonb_build_object('turn_id', turn.turn_id, 'again', problem is not null,
                 'system', v_system, 'messages', jsonb_build_array(jsonb_build_object('role', 'user', 'content', v_content)),
-                'parameters', '{"max_tokens": 200}'::jsonb,
-                'schema', jsonb_build_object('name', 'plan', 'schema', chat.plan_schema(v_packs, v_actions)),
-                'capabilities', jsonb_build_object('sampling', v_planner.sampling, 'token_field', v_planner.token_field,
-                    'json_schema', v_planner.json_schema, 'tools', false, 'stream', false, 'stream_usage', false,
-                    'context_tokens', v_planner.context_tokens),
-                'stream', false, 'first_token_seconds', v_planner.first_token_seconds,
-                'silence_seconds', v_planner.silence_seconds),
-            chat.origin_of(turn, conversation.workspace_id), 'chat.receive_plan', 'chat.plan_failed', max_attempts => 1,
-            priority => 0, reserve => model.cost(v_planner.model_id, v_tokens, 200), tokens => v_tokens, gives_up => true)
+                'schema', jsonb_build_object('name', 'plan', 'schema', chat.plan_schema(v_packs, v_actions))),
+            '{"max_tokens": 200}', false, chat.origin_of(turn, conversation.workspace_id), 'chat.receive_plan',
+            'chat.plan_failed', 1, v_tokens)
     where t.turn_id = turn.turn_id;
     perform chat.note_event(turn.turn_id, 'asked', jsonb_build_object('model', v_planner.name, 'tokens', v_tokens, 'problem', problem));
+    return true;
+exception when sqlstate 'QC414' then
+    perform chat.note_event(turn.turn_id, 'no planner', '{"reason": "the budget is spent"}');
+    return false;
 end
 $$;
 
 comment on function chat.request_plan(chat.turns, chat.conversations, text) is
-    'Has the agent''s planner say what a question wants; problem: what was wrong with what it said before. Errors: QC414 no budget left.';
+    'Has the agent''s planner say what a question wants; problem: what was wrong with what it said before. False, and noted, where the
+budget is spent (QC414).';
 -- Granted to nobody: functions of this schema call it.
 
 -- planning → acting. Where rules are sure, or there is nobody else to ask, what they say is done.
@@ -107,24 +106,20 @@ create or replace function chat.decide(turn chat.turns, conversation chat.conver
     set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if not (turn.plan ->> 'sure')::boolean and exists (
-        select from model.agent_versions as a join model.models as m on m.model_id = a.planner_id
-        where a.agent_version_id = turn.agent_version_id and m.name <> 'offline')
+    if (turn.plan ->> 'sure')::boolean
+        or not exists (
+            select from model.models as m
+            where m.model_id = (chat.agent_of(turn)).planner_id and m.name <> 'offline')
+        or not chat.request_plan(turn, conversation, null)
     then
-        begin
-            perform chat.request_plan(turn, conversation, null);
-            return;
-        exception when sqlstate 'QC414' then
-            perform chat.note_event(turn.turn_id, 'no planner', '{"reason": "the budget is spent"}');
-        end;
+        perform chat.move(turn.turn_id, 'acting', jsonb_build_object('plan', turn.plan));
     end if;
-    perform chat.move(turn.turn_id, 'acting', jsonb_build_object('plan', turn.plan));
 end
 $$;
 
 comment on function chat.decide(chat.turns, chat.conversations) is
     'Settles which packs are looked up, and which action is taken: by rules, or where they are unsure by the agent''s planner, unless the
-budget is spent (QC414).';
+budget is spent.';
 -- Granted to nobody: chat.proceed calls it.
 
 create or replace function chat.settle_plan(turn chat.turns, plan jsonb, note text)
@@ -179,24 +174,21 @@ begin
     end if;
     update chat.turns as t set cost = t.cost + v_cost where t.turn_id = v_turn.turn_id;
     select * into v_conversation from chat.conversations as c where c.conversation_id = v_turn.conversation_id;
-    v_problem := chat.plan_problem(v_plan, chat.packs_for(v_conversation), chat.actions_for(v_conversation, (
-        select a from model.agent_versions as a where a.agent_version_id = v_turn.agent_version_id)));
+    v_problem := chat.plan_problem(v_plan, chat.packs_for(v_conversation), chat.actions_for(v_conversation, chat.agent_of(v_turn)));
     if v_problem is null then
         perform chat.settle_plan(v_turn, jsonb_build_object('by', 'model', 'intent', coalesce(v_plan #>> '{packs,0}', 'unknown'),
             'packs', v_plan -> 'packs', 'action', case when v_plan #>> '{action,name}' <> 'none' then v_plan -> 'action' end), null);
     elsif (v_payload ->> 'again')::boolean then
         perform chat.settle_plan(v_turn, v_turn.plan, v_problem);
-    else
-        perform chat.request_plan(v_turn, v_conversation, v_problem);
+    elsif not chat.request_plan(v_turn, v_conversation, v_problem) then
+        perform chat.settle_plan(v_turn, v_turn.plan, null);
     end if;
-exception when sqlstate 'QC414' then
-    perform chat.settle_plan(v_turn, v_turn.plan, 'the budget is spent');
 end
 $$;
 
 comment on function chat.receive_plan(bigint, jsonb) is
     'Continuation of generate: takes a planner''s plan if it holds, asks once more if not, and then goes on by the rules; so it does where the
-budget is spent (QC414).';
+budget is spent.';
 -- Granted to nobody: queue.finish calls it.
 
 create or replace function chat.plan_failed(job_id bigint, failure jsonb)
@@ -209,7 +201,7 @@ declare
 begin
     perform model.close_call(job_id, failure -> 'payload', null, failure);
     if v_turn.turn_id is not null then
-        perform chat.settle_plan(v_turn, v_turn.plan, coalesce(failure ->> 'error', failure ->> 'fault', failure ->> 'state'));
+        perform chat.settle_plan(v_turn, v_turn.plan, queue.words_of(failure));
     end if;
 end
 $$;

@@ -88,9 +88,11 @@ begin
         return;
     end if;
     perform chat.move(turn.turn_id, 'answering', jsonb_build_object('problems', v_problems));
-    perform chat.request_answer(turn, conversation, v_model, v_problems);
-exception when sqlstate 'QC414' then
-    perform chat.answer_from_bundle(turn, 'the model''s answer did not stand up to the facts, and the budget allows no second one');
+    begin
+        perform chat.request_answer(turn, conversation, v_model, v_problems);
+    exception when sqlstate 'QC414' then
+        perform chat.answer_from_bundle(turn, 'the model''s answer did not stand up to the facts, and the budget allows no second one');
+    end;
 end
 $$;
 
@@ -195,10 +197,8 @@ begin
     join knowledge.generations as g on g.generation_id = w.generation_id
     where c.conversation_id = v_turn.conversation_id;
     if result #> '{embeddings,0}' <> 'null' and v_generation.generation_id is not null then
-        insert into knowledge.query_vectors (tenant_id, model, query_hash, embedding)
-        values (v_turn.tenant_id, v_generation.model, sha256(convert_to(v_turn.question, 'UTF8')),
-            knowledge.check_vector((result #> '{embeddings,0}')::text::extensions.vector, v_generation.dimensions))
-        on conflict (tenant_id, model, query_hash) do update set made_at = now();
+        perform knowledge.store_query_vector(v_generation, v_turn.question,
+            (result #> '{embeddings,0}')::text::extensions.vector);
     end if;
     update chat.turns as t set cost = t.cost + v_cost where t.turn_id = v_turn.turn_id;
     perform chat.move(v_turn.turn_id, 'planning');
@@ -277,13 +277,12 @@ declare
     v_turn  chat.turns := chat.waiting_for(job_id, (failure #>> '{payload,turn_id}')::uuid);
     v_cost  numeric := model.close_call(job_id, failure -> 'payload', null, failure);
     v_next  bigint;
-    v_words text := coalesce(failure ->> 'error', failure ->> 'fault', failure ->> 'state');
+    v_words text := queue.words_of(failure);
 begin
     if v_turn.turn_id is null then
         return;
     end if;
-    v_next := chat.next_model((
-        select a from model.agent_versions as a where a.agent_version_id = v_turn.agent_version_id), v_turn.model_id);
+    v_next := chat.next_model(chat.agent_of(v_turn), v_turn.model_id);
     update chat.turns as t set cost = t.cost + v_cost, model_id = coalesce(v_next, t.model_id) where t.turn_id = v_turn.turn_id;
     perform chat.move(v_turn.turn_id, 'answering', jsonb_build_object('reason', v_words, 'falls_back', v_next is not null));
     if v_next is null then

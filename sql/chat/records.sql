@@ -15,23 +15,10 @@ $$;
 
 comment on function chat.tg__refuse_change() is 'Row trigger: what is recorded stays as it is. Errors: QC413.';
 
-create or replace function chat.tg__refuse_truncate()
-    returns trigger
-    language plpgsql volatile
-    set search_path = pg_catalog, pg_temp
-as $$
-begin
-    perform access.refuse('QC413', 'chat.records is append-only', 'A month that is no longer wanted is dropped as a table.');
-    return null;
-end
-$$;
-
-comment on function chat.tg__refuse_truncate() is 'Statement trigger: what is recorded stays. Errors: QC413.';
-
 create or replace trigger records_stay before update or delete on chat.records
     for each row execute function chat.tg__refuse_change();
 create or replace trigger records_all_stay before truncate on chat.records
-    for each statement execute function chat.tg__refuse_truncate();
+    for each statement execute function access.tg__append_only();
 
 create or replace function chat.record_turn(turn_id uuid)
     returns void
@@ -39,12 +26,12 @@ create or replace function chat.record_turn(turn_id uuid)
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_month regclass := access.ensure_month('chat.records', now());
+    v_month regclass := access.ensure_period('chat.records', 'month', now());
 begin
     -- Of the parent's triggers those for rows come along, that of the statement does not.
     if v_month is not null then
         execute format('create trigger records_all_stay before truncate on %s
-            for each statement execute function chat.tg__refuse_truncate()', v_month);
+            for each statement execute function access.tg__append_only()', v_month);
     end if;
     insert into chat.records (turn_id, tenant_id, record)
     select t.turn_id, t.tenant_id, jsonb_strip_nulls(jsonb_build_object('question', t.question, 'bundle', t.bundle, 'plan', t.plan,

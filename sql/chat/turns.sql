@@ -30,6 +30,17 @@ end;
 comment on function chat.move(uuid, text, jsonb) is 'Brings a turn into a state, and notes it.';
 -- Granted to nobody: functions of this schema call it.
 
+create or replace function chat.agent_of(turn chat.turns)
+    returns model.agent_versions
+    language sql stable
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select a from model.agent_versions as a where a.agent_version_id = turn.agent_version_id;
+end;
+
+comment on function chat.agent_of(chat.turns) is 'The version of an agent that answers a turn; null: the offline answerer does.';
+-- Granted to nobody: functions of this schema call it.
+
 create or replace function chat.origin_of(turn chat.turns, workspace_id bigint)
     returns jsonb
     language sql immutable
@@ -87,8 +98,7 @@ create or replace function chat.take_action(turn chat.turns, conversation chat.c
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_agent  model.agent_versions := (
-        select a from model.agent_versions as a where a.agent_version_id = turn.agent_version_id);
+    v_agent  model.agent_versions := chat.agent_of(turn);
     v_state  text;
     v_reason text;
     v_hint   text;

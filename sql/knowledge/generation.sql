@@ -360,7 +360,7 @@ create or replace function knowledge.give_up_vectors(job_id bigint, failure json
 begin atomic
     select model.close_call(give_up_vectors.job_id, failure -> 'payload', null, failure);
     update knowledge.pending_vectors as p
-    set failed = coalesce(failure ->> 'error', failure ->> 'fault', failure ->> 'state')
+    set failed = queue.words_of(failure)
     from jsonb_array_elements_text(failure #> '{payload,hashes}') as h (hash)
     where p.generation_id = (failure #>> '{payload,generation_id}')::bigint
         and p.content_hash = decode(h.hash, 'hex');

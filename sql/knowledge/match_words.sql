@@ -77,6 +77,14 @@ end;
 comment on function knowledge.dimensions(text[]) is 'The places of words.';
 -- Granted to nobody: search calls it.
 
+create or replace function knowledge.rounding()
+    returns float8
+    language sql immutable parallel safe
+return 1.0001::float8;
+
+comment on function knowledge.rounding() is 'By how much more than its bounds a score may come out: sums of float4 round.';
+-- Granted to nobody: search calls it.
+
 -- What to look for, so that nothing that scores aim or more is missed: a chunk that has none of these words, nor any of those
 -- that are to be strong, strong, has at most what all the others could add (MaxScore; Turtle and Flood 1995, "Query evaluation:
 -- strategies and optimizations"). Steps towards it are taken while they are cheap for what they take away; those that turn
@@ -87,7 +95,7 @@ create or replace function knowledge.choose_words(terms knowledge.weighed_term[]
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    c_margin constant float8 := 1.0001::float8;     -- sums of float4 round
+    c_margin constant float8 := knowledge.rounding();
     v_levels int[]  := array_fill(0, array[cardinality(terms)]);
     v_rest   float8 := (select sum(t.bound)::float8 from unnest(terms) as t);
     v_step   record;
@@ -239,7 +247,7 @@ create or replace function knowledge.most_missed(terms knowledge.weighed_term[],
     language sql immutable strict parallel safe
     set search_path = pg_catalog, pg_temp
 begin atomic
-    select sum(case l.level when 0 then t.bound when 1 then t.weak_bound else 0 end::float8) * 1.0001
+    select sum(case l.level when 0 then t.bound when 1 then t.weak_bound else 0 end::float8) * knowledge.rounding()
     from unnest(terms) with ordinality as t (lexeme, chunk_count, factor, bound, strong_count, weak_bound, place)
     join unnest(levels) with ordinality as l (level, place) using (place);
 end;

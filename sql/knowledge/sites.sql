@@ -325,7 +325,7 @@ begin atomic
     select knowledge.heed_robots((failure #>> '{payload,site_id}')::bigint, '')
     where failure ->> 'error' ~ '^HTTP status 4[0-9][0-9]$';
     update knowledge.sites as s
-    set robots_error = coalesce(failure ->> 'error', failure ->> 'fault', failure ->> 'state')
+    set robots_error = queue.words_of(failure)
     where s.site_id = (failure #>> '{payload,site_id}')::bigint
         and coalesce(failure ->> 'error', '') !~ '^HTTP status 4[0-9][0-9]$';
 end;
@@ -368,7 +368,7 @@ create or replace function knowledge.page_failed(job_id bigint, failure jsonb)
 begin atomic
     -- Its document stays: a page that cannot be reached today is not gone.
     update knowledge.site_pages as p
-    set state = 'failed', error = left(coalesce(failure ->> 'error', failure ->> 'fault', failure ->> 'state'), 1000),
+    set state = 'failed', error = left(queue.words_of(failure), 1000),
         run = s.run, fetched_at = now()
     from knowledge.sites as s
     where s.site_id = (failure #>> '{payload,site_id}')::bigint and p.site_id = s.site_id

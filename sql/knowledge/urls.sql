@@ -53,6 +53,7 @@ create or replace function knowledge.punycode(label text)
     set search_path = pg_catalog, pg_temp
 as $$
 declare
+    c_digits  constant text := 'abcdefghijklmnopqrstuvwxyz0123456789';
     v_codes   int[]  := array(select ascii(c) from string_to_table(label, null) as c);
     v_basic   text   := regexp_replace(label, '[^\x01-\x7f]', '', 'g');
     v_output  text   := v_basic || case when v_basic = '' then '' else '-' end;
@@ -80,11 +81,11 @@ begin
                     v_t := least(greatest(v_k - v_bias, 1), 26);
                     exit when v_q < v_t;
                     v_output := v_output
-                        || substr('abcdefghijklmnopqrstuvwxyz0123456789', (v_t + (v_q - v_t) % (36 - v_t))::int + 1, 1);
+                        || substr(c_digits, (v_t + (v_q - v_t) % (36 - v_t))::int + 1, 1);
                     v_q := (v_q - v_t) / (36 - v_t);
                     v_k := v_k + 36;
                 end loop;
-                v_output := v_output || substr('abcdefghijklmnopqrstuvwxyz0123456789', v_q::int + 1, 1);
+                v_output := v_output || substr(c_digits, v_q::int + 1, 1);
                 -- What the RFC calls adapt.
                 v_delta := case when v_handled = length(v_basic) then v_delta / 700 else v_delta / 2 end;
                 v_delta := v_delta + v_delta / (v_handled + 1);

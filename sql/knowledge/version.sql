@@ -78,6 +78,26 @@ comment on function knowledge.known_query_vector(text, text) is
 
 grant execute on function knowledge.known_query_vector(text, text) to concierge_app;
 
+create or replace function knowledge.store_query_vector(
+    generation knowledge.generations, query text, embedding extensions.vector
+)
+    returns void
+    language plpgsql volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+    insert into knowledge.query_vectors (tenant_id, model, query_hash, embedding)
+    values (generation.tenant_id, generation.model, sha256(convert_to(store_query_vector.query, 'UTF8')),
+        knowledge.check_vector(store_query_vector.embedding, generation.dimensions))
+    on conflict (tenant_id, model, query_hash) do update set made_at = now();
+end
+$$;
+
+comment on function knowledge.store_query_vector(knowledge.generations, text, extensions.vector) is
+    'Keeps what the model of a generation gave for a query. Errors: QC217.';
+-- Granted to nobody: functions of this schema and of chat call it.
+
 create or replace function knowledge.keep_query_vector(workspace text, query text, embedding extensions.vector)
     returns void
     language plpgsql volatile security definer
@@ -91,10 +111,7 @@ begin
     -- A vector a person brings is another's result: only who speaks for the model may keep one.
     select * into v_generation from knowledge.generations as g where g.generation_id = v_workspace.generation_id;
     if v_generation is not null then
-        insert into knowledge.query_vectors (tenant_id, model, query_hash, embedding)
-        values (v_workspace.tenant_id, v_generation.model, sha256(convert_to(query, 'UTF8')),
-            knowledge.check_vector(keep_query_vector.embedding, v_generation.dimensions))
-        on conflict (tenant_id, model, query_hash) do update set made_at = now();
+        perform knowledge.store_query_vector(v_generation, keep_query_vector.query, keep_query_vector.embedding);
     end if;
 end
 $$;

@@ -59,7 +59,7 @@ comment on function knowledge.weights(tsvector, real, real, real) is
 -- Granted to nobody: indexing calls it.
 
 -- Chosen by measurement: a word that is there three times in a chunk of average length, or twice in a short one. Another one is
--- another index: knowledge.marks and the native extension have it, too.
+-- another index, and the native extension has it, too.
 create or replace function knowledge.strong_weight()
     returns real
     language sql immutable parallel safe
@@ -77,7 +77,7 @@ begin atomic
     select coalesce(array_agg(s.sign * p.part[1]::int order by s.sign * p.part[1]::int), '{}')
     from regexp_matches(weights::text, '([0-9]+):([^,}]+)', 'g') as p (part)
     cross join (values (1), (-1)) as s (sign)
-    where s.sign = 1 or p.part[2]::real > 0.6::real;
+    where s.sign = 1 or p.part[2]::real > knowledge.strong_weight();
 end;
 
 comment on function knowledge.marks_sql(extensions.sparsevec) is

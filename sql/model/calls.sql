@@ -11,7 +11,7 @@ as $$
 declare
     v_cost numeric := model.cost(called.model_id, input_tokens, output_tokens, cached_tokens, cache_write_tokens);
 begin
-    perform access.ensure_month('model.calls', now());
+    perform access.ensure_period('model.calls', 'month', now());
     insert into model.calls (tenant_id, workspace_id, person_id, agent_version_id, prompt_version_id, turn_id, purpose, provider,
         model, job_id, trace_id, input_tokens, cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens,
         usage_source, cost, first_token_ms, total_ms, finish, fault, error)

@@ -50,6 +50,29 @@ comment on function model.enqueue_call(
 gives_up: somebody waits, and has another way. origin as model.record_call has it. Errors: QC414 no budget left.';
 -- Granted to nobody: functions of other schemas call it.
 
+create or replace function model.enqueue_generate(
+    called model.models, payload jsonb, parameters jsonb, streams boolean, origin jsonb, continuation text, on_failure text,
+    max_attempts int, tokens int
+)
+    returns bigint
+    language sql volatile
+    set search_path = pg_catalog, pg_temp
+begin atomic
+    select model.enqueue_call('generate', called, payload || jsonb_build_object('parameters', parameters, 'capabilities',
+            jsonb_build_object('sampling', called.sampling, 'token_field', called.token_field, 'json_schema', called.json_schema,
+                'tools', called.tools, 'stream', called.streams, 'stream_usage', called.stream_usage,
+                'context_tokens', called.context_tokens),
+            'stream', called.streams and streams, 'first_token_seconds', called.first_token_seconds,
+            'silence_seconds', called.silence_seconds),
+        origin, continuation, on_failure, max_attempts => max_attempts, priority => 0,
+        reserve => model.cost(called.model_id, tokens, (parameters ->> 'max_tokens')::int), tokens => tokens, gives_up => true);
+end;
+
+comment on function model.enqueue_generate(model.models, jsonb, jsonb, boolean, jsonb, text, text, int, int) is
+    'Has a model say something, for somebody who waits: payload has system, messages and, where JSON is wanted, schema; parameters
+have max_tokens; tokens is about what is sent. The continuation gets {"text", "finish", "usage", …}. Errors: QC414 no budget left.';
+-- Granted to nobody: functions of other schemas call it.
+
 create or replace function model.enqueue_embed(
     name text, dimensions int, payload jsonb, texts jsonb, origin jsonb, continuation text, on_failure text,
     key text default null, on_conflict text default 'keep', gives_up boolean default false

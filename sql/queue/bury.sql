@@ -21,6 +21,15 @@ $$;
 comment on function queue.leave_gates(queue.job) is 'Called for a job that no longer runs.';
 -- Granted to nobody.
 
+create or replace function queue.words_of(failure jsonb)
+    returns text
+    language sql immutable parallel safe
+    set search_path = pg_catalog, pg_temp
+return coalesce(failure ->> 'error', failure ->> 'fault', failure ->> 'state');
+
+comment on function queue.words_of(jsonb) is 'What a failure that on_failure is told says of itself.';
+-- Granted to nobody: continuations call it.
+
 -- What is given up is told to whoever asked for it. A function that cannot take the news must not keep the
 -- job alive: what it raised stands beside the error.
 create or replace function queue.tell_failure(j queue.job, failure jsonb)

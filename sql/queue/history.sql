@@ -1,29 +1,13 @@
--- A day is a table, so that forgetting it costs a moment and leaves no dead rows. Made when it is needed: a
--- queue that ends jobs must not depend on somebody who makes tables ahead.
+-- Asked at the end of every job: a look, and hardly ever more.
 create or replace function queue.ensure_history_day(day date default (clock_timestamp() at time zone 'UTC')::date)
     returns void
     language plpgsql volatile security definer
     set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_table text := 'history_' || to_char(day, 'YYYYMMDD');
 begin
-    if to_regclass('queue.' || v_table) is not null then
-        return;
+    if to_regclass('queue.history_' || to_char(day, 'YYYYMMDD')) is null then
+        perform access.ensure_period('queue.history', 'day', day::timestamp at time zone 'UTC');
     end if;
-    perform pg_advisory_xact_lock(hashtext('concierge'), hashtext('queue.history'));
-    -- Not by to_regclass, which may remember that there was none before the wait.
-    if exists (
-        select from pg_class as c where c.relnamespace = 'queue'::regnamespace and c.relname = v_table)
-    then
-        return;
-    end if;
-    -- Attached, not made in place: that would wait for, and stop, everybody who reads or writes history.
-    execute format('create table queue.%I (like queue.history including all)', v_table);
-    execute format('alter table queue.%I enable row level security', v_table);
-    execute format('comment on table queue.%I is %L', v_table, 'A day of queue.history.');
-    execute format('alter table queue.history attach partition queue.%I for values from (%L) to (%L)',
-        v_table, day || ' 00:00+00', day + 1 || ' 00:00+00');
 end
 $$;
 

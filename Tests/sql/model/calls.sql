@@ -88,7 +88,7 @@ select is((select count(*) from model.reservations where amount = 2), 0::bigint,
 select lives_ok($$ select model.close_call(10, test.payload(), '{"usage": {"input": "many", "output": -5, "cached_input": 1e99}}') $$, 'Numbers that are none');
 select is((select row(input_tokens, output_tokens, cached_tokens)::text from model.calls where job_id = 10), '(0,0,0)', 'count for nothing');
 select is((select count(*) from pg_inherits where inhparent = 'model.calls'::regclass), 1::bigint, 'A month is a table');
-select access.ensure_month('model.calls', at::timestamptz) from unnest(array['2031-12-31 23:59:59+00', '2032-01-01 00:00+00', '2031-12-01 00:00+00']) as at;
+select access.ensure_period('model.calls', 'month', at::timestamptz) from unnest(array['2031-12-31 23:59:59+00', '2032-01-01 00:00+00', '2031-12-01 00:00+00']) as at;
 select is((select string_agg(relname, ' ' order by relname) from pg_class where relname ~ '^calls_203'  and relkind = 'r'), 'calls_203112 calls_203201', 'of UTC');
 
 -- Who sees it.
