@@ -53,7 +53,7 @@ let package = Package(
             name: "DaemonTests", dependencies: ["Daemon", "Postgres", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "FaultTests", dependencies: ["concierge", "Migrations", "Postgres", "TestSupport"],
-            path: "Tests/faults", exclude: ["checker.sql", "workload.sql"], swiftSettings: strict),
+            path: "Tests/faults", exclude: ["checker.sql", "turns.sql", "workload.sql"], swiftSettings: strict),
         .testTarget(
             name: "ConciergeTests", dependencies: ["concierge", "Migrations", "Postgres", "TestSupport"],
             swiftSettings: strict),

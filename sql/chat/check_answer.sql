@@ -54,6 +54,12 @@ begin atomic
     ), bare as (
         -- Without citations, and the signs of a list.
         select regexp_replace(regexp_replace(answer, '\[[^][]{1,40}\]', ' ', 'g'), '^\s*([-*•]|[0-9]{1,2}[.)])\s', '', 'gn') as said
+    ), inside as (
+        -- And without what sentences begin with, which is no part of the name it stands before.
+        select regexp_replace(b.said, '(^|[.!?:;,]\s+|["“«„(])(Ask|Attend|Begin|Book|Call|Check|Consider|Find|Go|Head|Join|Listen|Look|Meet'
+            || '|Next|Now|Read|See|Sign|Start|Stop|Talk|Then|Today|Tomorrow|Try|Visit|Watch|With|Yes|Besuchen|Heute|Jetzt|Morgen|Sehen'
+            || '|Sprechen|Treffen)\M', '\1', 'gn') as said
+        from bare as b
     ), problem as (
         select 1 as rank, format('there is no [%s] to cite', c.id) as problem
         from known as k cross join lateral unnest(chat.cited_ids(answer)) as c (id)
@@ -85,12 +91,14 @@ begin atomic
         union all
         select distinct 4 as rank, format('"%s" is nowhere in what is known', n.found[1]) as problem
         from known as k
-        cross join bare as b
-        cross join lateral regexp_matches(b.said,
+        cross join inside as i
+        cross join lateral regexp_matches(i.said,
             '([[:upper:]][[:alnum:]''’-]+(?:[ \u00a0](?:(?:of|the|and|for|de|van|von|der) )?[[:upper:]][[:alnum:]''’-]+)+)', 'g') as n (found)
         where exists (
             select from regexp_split_to_table(btrim(chat.words_in(n.found[1])), ' ') as w (word)
-            where strpos(k.words, ' ' || w.word) = 0 and length(w.word) > 1)
+            where strpos(k.words, ' ' || w.word) = 0 and length(w.word) > 1
+                and ts_lexize('english_stem', w.word) <> '{}' and ts_lexize('german_stem', w.word) <> '{}'
+                and ts_lexize('french_stem', w.word) <> '{}' and ts_lexize('spanish_stem', w.word) <> '{}')
     )
     select coalesce(array_agg(p.problem order by p.rank, p.problem), '{}') from problem as p;
 end;

@@ -128,6 +128,7 @@ select is(test.now() ->> 'answer', 'I don''t know.', 'Who does not know may say 
 select is(chat.check_answer(a, '{"items": [{"id": "D1", "title": "Guide to Fort Wayne", "text": "Cars park in garage North, twelve dollars a day, 9:30 to 17:00."}], "time_zone": "Europe/Berlin", "clock": "2027-05-03T08:00:00+00:00"}', 'Where is Jane Doe?'), w::text[], a) from (values
     ('Garage North, twelve dollars [D1].', '{}'), ('Garage North, twenty dollars [D1].', '{"\"twenty\" is nowhere in what is known"}'), ('It is 10:00 now, open from 9:30 [D1].', '{}'), ('Open from 9:45 [D1].', '{"\"9:45\" is nowhere in what is known"}'),
     ('1. Garage North [D1]' || E'\n' || '2. A day is twelve dollars [D1]', '{}'), ('Jane Doe is in Fort Wayne [d1].', '{}'), ('Jane Roe is in Fort Worth [D1].', '{"\"Fort Worth\" is nowhere in what is known","\"Jane Roe\" is nowhere in what is known"}'),
+    ('The Guide to Fort Wayne says so. Visit Fort Wayne: the Garage North is open [D1].', '{}'), ('Visit John Roe [D1].', '{"\"John Roe\" is nowhere in what is known"}'), ('The John Roe garage [D1].', '{"\"The John Roe\" is nowhere in what is known"}'),
     ('', '{"it says nothing"}'), ('Garage North.', '{"\"Garage North.\" cites nothing"}'), ('Garage North [D1, D9].', '{"there is no [D9] to cite"}'), ('I don''t know.', '{}'), ('Ich weiß es nicht.', '{}'), ('Je ne sais pas.', '{}')) as t (a, w);
 
 -- While it is being said.
@@ -198,6 +199,18 @@ select test.act_as_superuser();
 select model.set_budget('acme', 'day', null);
 select is((select count(*) from model.reservations), 0::bigint, 'Nothing is left set aside');
 
+-- Spent in the middle: what happened before stays.
+select model.set_budget('acme', 'day', 0.1);
+select test.act_as('acme', 'olga');
+select test.ask('model', 'What is on now?');
+select test.reply('Nothing at all.');
+select is(test.now() - '{turn_id,milliseconds,citations,clock,question,intent,answer}'::text[], '{"state": "done", "note": "the model''s answer did not stand up to the facts, and the budget allows no second one", "answered_by": "offline", "cost": 0.11000000}', 'A budget that allows one call allows one');
+select is((select row(checks, raw_answer)::text from chat.turns where turn_id = test.id('turn')), '("[[""\\""Nothing at all.\\"" cites nothing""]]","Nothing at all.")', 'What was wrong with it is kept, and what it was');
+select is(test.steps(test.id('turn')), 'received gathering planning acting answering asked checking answering done', 'and so is each step');
+select test.act_as_superuser();
+select model.set_budget('acme', 'day', null);
+select is((select count(*) from model.reservations), 0::bigint, 'Nothing is left set aside, again');
+
 -- A planner, where rules are unsure.
 select test.act_as('acme', 'olga');
 select model.register_agent('host', 'host', 'small', actions => '{create_action_item}', planner => 'large'), model.promote('host', 2);
@@ -211,6 +224,16 @@ select is((select action ->> 'outcome' from chat.turns where turn_id = test.id('
 select test.reply('Estimating tools for small crews [S1].');
 select is(test.now() ->> 'answered_by', 'small', 'The agent''s own model answers');
 select is(test.steps(test.id('turn')), 'received gathering planning asked asked acting answering asked checking done', 'step by step');
+select test.act_as_superuser();
+select model.set_budget('acme', 'day', 0.1);
+select test.act_as('acme', 'olga');
+select test.ask('model', 'Anything fancy about crews?');
+select test.reply('no');
+select is(test.steps(test.id('turn')), 'received gathering planning asked no planner acting answering done', 'Where the budget allows no second plan the rules decide');
+select is(test.now() - '{turn_id,milliseconds,citations,clock,question,intent,answer}'::text[], '{"state": "done", "note": "nothing was found to answer from", "answered_by": "offline", "cost": 0.11000000}', 'and the first one is paid');
+select test.act_as_superuser();
+select model.set_budget('acme', 'day', null);
+select test.act_as('acme', 'olga');
 select test.ask('model', 'Anything fancy about crews?');
 select test.reply('no'), test.reply('[]');
 select is((select plan ->> 'by' from chat.turns where turn_id = test.id('turn')), 'rules', 'Twice wrong, the rules decide');
