@@ -131,7 +131,7 @@ select set_eq($$
         ('event.event_days'), ('event.rooms'), ('event.tracks'), ('event.speakers'), ('event.session_speakers'), -- follow from a schedule file
         ('knowledge.documents'),        -- written in partitions: who adds or removes some notes it
         ('knowledge.chunks'), ('knowledge.audiences'), -- follow from documents
-        ('knowledge.query_vectors'),     -- a cache
+        ('knowledge.query_vectors'), ('chat.known_answers'), -- caches
         ('model.calls'), ('model.spending'), ('model.reservations'), ('model.assignments'), ('chat.turns'), ('chat.turn_events'), ('chat.records'), -- a history of their own
         ('knowledge.site_pages') -- follow from a site
     $$, 'Every table with tenant data is audited, save these');

@@ -90,26 +90,42 @@ return 'Answer only from the items in <context>. After each statement cite the i
 comment on function chat.house_rules() is 'What every agent is told after its own prompt; chat.check_answer holds it to them.';
 -- Granted to nobody: chat.request_answer calls it.
 
+-- The latest turns in their words, those before in a line each: what was asked, what was cited, what was done.
 create or replace function chat.history_of(turn chat.turns, turns int, budget int)
     returns text
     language sql stable
     set search_path = pg_catalog, pg_temp
 begin atomic
-    select string_agg(format(E'<turn><asked>%s</asked><answered>%s</answered></turn>', chat.as_data(h.question),
-        chat.as_data(h.answer)), E'\n' order by h.number)
-    from (
-        select t.question, t.answer, t.number,
-            sum(model.estimate_tokens(t.question || t.answer)) over (order by t.number desc) as tokens
+    with before as (
+        select t.number, t.question, t.answer, t.citations, t.action, row_number() over latest_first as place,
+            sum(model.estimate_tokens(t.question || t.answer)) over latest_first as tokens
         from chat.turns as t
         where t.conversation_id = turn.conversation_id and t.number < turn.number and t.state = 'done'
-        order by t.number desc
-        limit turns
-    ) as h
-    where h.tokens <= budget;
+        window latest_first as (order by t.number desc)
+    ), said as (
+        select b.number, b.place <= turns and b.tokens <= budget * 3 / 4 as is_whole,
+            case when b.place <= turns and b.tokens <= budget * 3 / 4
+                then format('<turn><asked>%s</asked><answered>%s</answered></turn>', chat.as_data(b.question), chat.as_data(b.answer))
+                else format('- %s: %s', chat.as_data(left(b.question, 120)), chat.as_data(concat_ws('; ',
+                    coalesce((
+                        select string_agg(distinct c ->> 'title', ', ') from jsonb_path_query(b.citations, '$[0 to 2]') as c),
+                        'nothing was cited'),
+                    case when b.action ->> 'outcome' = 'done'
+                        then replace(b.action ->> 'name', '_', ' ') || ': ' || (b.action ->> 'text') end))) end as line
+        from before as b
+    ), room as (
+        select s.*, sum(model.estimate_tokens(s.line)) over (partition by s.is_whole order by s.number desc) as tokens
+        from said as s
+    )
+    select nullif(concat_ws(E'\n',
+        '<earlier>' || string_agg(r.line, E'\n' order by r.number) filter (where not r.is_whole and r.tokens <= budget / 4) || '</earlier>',
+        string_agg(r.line, E'\n' order by r.number) filter (where r.is_whole)), '')
+    from room as r;
 end;
 
 comment on function chat.history_of(chat.turns, int, int) is
-    'The latest answered turns before this one, so many and so many tokens at most, for a model to read.';
+    'The answered turns before this one, for a model to read: the latest so many as they were, those before in a line each, all in so
+many tokens; null: there are none.';
 -- Granted to nobody: chat.request_answer calls it.
 
 create or replace function chat.prompt_values(turn chat.turns, wanted jsonb)
@@ -183,6 +199,9 @@ declare
     v_tokens   int;
 begin
     turn.bundle := chat.fit_bundle(turn.bundle, greatest(v_room - model.estimate_tokens(v_history), 0));
+    if repair is null and chat.answer_again(turn, conversation, v_system, v_history) then
+        return;
+    end if;
     v_messages := chat.messages_for(turn, v_history, turn.bundle -> 'items');
     if repair is not null then
         v_messages := v_messages || jsonb_build_array(
@@ -202,6 +221,6 @@ end
 $$;
 
 comment on function chat.request_answer(chat.turns, chat.conversations, model.models, text[]) is
-    'Has a model answer a turn from its bundle; repair: what was wrong with its last answer. Errors: QC414 no budget left, QC228 the
+    'Has a model answer a turn from its bundle, unless it is known what it would say; repair: what was wrong with its last answer. Errors: QC414 no budget left, QC228 the
 prompt cannot be filled in.';
 -- Granted to nobody: chat.compose calls it.

@@ -9,12 +9,14 @@ as $$
 #variable_conflict use_variable
 declare
     v_me           access.identity := access.me();
+    v_agent        model.agent_versions;
     v_contractor   contractor.contractors;
     v_workspace_id bigint;
     v_id           uuid;
 begin
     if agent is not null then
-        perform model.require_agent(agent, null);
+        v_agent := model.require_agent(agent, null);
+        workspace := coalesce(workspace, v_agent.retrieval ->> 'workspace');
     end if;
     if event_id is not null then
         perform event.require(event_id);
@@ -32,7 +34,7 @@ $$;
 
 comment on function chat.open(text, uuid, uuid, text, text) is
     'Begins a conversation of the signed-in person: with an agent (null: the offline answerer), about an event for a contractor, about
-the documents of a workspace, or both. Returns its id.
+the documents of a workspace (by default the agent''s), or both. Returns its id.
 Errors: QC401-QC403, QC201 event, QC202 contractor, QC215 workspace, QC233 agent, QC405 someone else''s, 22004, 23514.';
 
 grant execute on function chat.open(text, uuid, uuid, text, text) to concierge_app;
@@ -141,7 +143,7 @@ create or replace function chat.told(turn chat.turns)
     set search_path = pg_catalog, pg_temp
 return jsonb_strip_nulls(jsonb_build_object('turn_id', turn.turn_id, 'state', turn.state, 'question', turn.question,
     'intent', turn.plan -> 'intent', 'answer', turn.answer, 'citations', turn.citations, 'action', turn.action, 'note', turn.note,
-    'answered_by', turn.answered_by, 'error', turn.error, 'cost', turn.cost, 'clock', turn.clock,
+    'answered_by', turn.answered_by, 'known_from', turn.known_from, 'error', turn.error, 'cost', turn.cost, 'clock', turn.clock,
     'milliseconds', round(extract(epoch from turn.ended_at - turn.asked_at) * 1000)));
 
 comment on function chat.told(chat.turns) is 'A turn as it is told.';
@@ -156,7 +158,7 @@ return chat.told(chat.require_turn(turn_id));
 
 comment on function chat.turn(uuid) is
     'A turn of the signed-in person as it stands: {turn_id, state, question, intent, answer, citations[{id, kind, of, title, text, url, …}],
-action, note, answered_by, error, cost, clock, milliseconds}; what is not there yet is left out. Errors: QC401-QC403, QC236.';
+action, note, answered_by, known_from, error, cost, clock, milliseconds}; what is not there yet is left out. Errors: QC401-QC403, QC236.';
 
 grant execute on function chat.turn(uuid) to concierge_app;
 
@@ -242,6 +244,8 @@ begin
     update chat.turns as t
     set rating = rate.rating, comment = access.redact_for(t.tenant_id, rate.comment, t.conversation_id::text)
     where t.turn_id = rate.turn_id;
+    -- What somebody finds wrong nobody else is told.
+    delete from chat.known_answers as k where rating = -1 and k.turn_id in (v_turn.turn_id, v_turn.known_from);
     perform chat.note_event(turn_id, 'rated', jsonb_build_object('rating', rating));
 end
 $$;

@@ -78,10 +78,12 @@ declare
 begin
     if v_problems = '{}' then
         perform chat.end_turn(turn.turn_id, turn.raw_answer);
+        perform chat.remember_answer(turn.turn_id);
         return;
     end if;
     update chat.turns as t
-    set checks = coalesce(t.checks, '[]') || jsonb_build_array(to_jsonb(v_problems)), repairs = t.repairs + 1
+    set checks = coalesce(t.checks, '[]') || jsonb_build_array(to_jsonb(v_problems)), repairs = t.repairs + 1,
+        known_from = null
     where t.turn_id = turn.turn_id;
     if turn.repairs > 0 then
         perform chat.answer_from_bundle(turn, 'the model''s answer did not stand up to the facts; this is what they say');

@@ -31,5 +31,10 @@ create policy "people see their own" on chat.records for select to concierge_app
     using (tenant_id = (select access.tenant_id()) and turn_id in (
         select t.turn_id from chat.turns as t where t.person_id = (select access.person_id())));
 
+-- Granted to nobody else: what may be given again is the functions' matter.
+drop policy if exists "operators see all" on chat.known_answers;
+create policy "operators see all" on chat.known_answers for select to concierge_admin using (true);
+grant select on chat.known_answers to concierge_admin;
+
 call access.audit_table('chat.conversations', 'conversation_id');
 call access.audit_table('chat.consents', 'person_id');

@@ -1,5 +1,5 @@
 create or replace trigger versions_stay before update of tenant_id, name, version, prompt_version_id, model_id, fallback_ids,
-    planner_id, parameters, actions, retrieval
+    planner_id, parameters, actions, retrieval, caching
     on model.agent_versions for each row execute function model.tg__refuse_change();
 
 create or replace function model.check_settings(settings jsonb, known text[], what text)
@@ -23,9 +23,26 @@ $$;
 comment on function model.check_settings(jsonb, text[], text) is 'Refuses an object with other keys. Errors: QC230, 22023.';
 -- Granted to nobody: functions of this schema call it.
 
+create or replace function model.check_number(settings jsonb, key text, lowest numeric, highest numeric)
+    returns void
+    language plpgsql stable
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if settings ? key and (jsonb_typeof(settings -> key) <> 'number' or not (settings ->> key)::numeric between lowest and highest) then
+        perform access.refuse('22023', format('%s %s is not from %s to %s', key, settings -> key, lowest, highest),
+            'Leave it out for what goes without saying.');
+    end if;
+end
+$$;
+
+comment on function model.check_number(jsonb, text, numeric, numeric) is 'Refuses a setting that is no number in its range. Errors: 22023.';
+-- Granted to nobody: functions of this schema call it.
+
 create or replace function model.register_agent(
     name text, prompt text, model text, parameters jsonb default '{}', actions text[] default '{}',
-    retrieval jsonb default '{}', fallbacks text[] default '{}', planner text default null, prompt_version int default null
+    retrieval jsonb default '{}', fallbacks text[] default '{}', planner text default null, prompt_version int default null,
+    caching jsonb default '{}'
 )
     returns int
     language plpgsql volatile security definer
@@ -41,6 +58,13 @@ begin
     perform model.check_settings(parameters,
         '{max_tokens,temperature,top_p,stop,seed,reasoning_effort}', 'parameters');
     perform model.check_settings(retrieval, '{workspace,max_results,budget_tokens,history_turns}', 'retrieval');
+    perform model.check_settings(caching, '{seconds,similarity}', 'caching');
+    if caching <> '{}' and not caching ? 'seconds' then
+        perform access.refuse('22023', 'caching has "seconds"', 'How long may an answer be given again?');
+    end if;
+    perform model.check_number(retrieval, 'max_results', 1, 100), model.check_number(retrieval, 'budget_tokens', 1, 100000),
+        model.check_number(retrieval, 'history_turns', 0, 100), model.check_number(caching, 'seconds', 1, 2592000),
+        model.check_number(caching, 'similarity', 0.5, 1), model.check_number(parameters, 'max_tokens', 1, 1000000);
     if not actions <@ '{create_action_item,update_action_item_status,capture_event_note,schedule_followup}'::text[] then
         perform access.refuse('QC230', 'an agent takes actions that are there',
             'create_action_item, update_action_item_status, capture_event_note, schedule_followup.');
@@ -49,13 +73,13 @@ begin
     v_prompt := model.require_prompt(prompt, prompt_version, 'production');
     perform pg_advisory_xact_lock(hashtext('model.register_agent'), hashtext(v_tenant_id || name));
     insert into model.agent_versions (tenant_id, name, version, prompt_version_id, model_id, fallback_ids, planner_id,
-        parameters, actions, retrieval, created_by)
+        parameters, actions, retrieval, caching, created_by)
     select v_tenant_id, register_agent.name, 1 + coalesce(max(a.version), 0), v_prompt.prompt_version_id,
         (model.require_model(register_agent.model, 'generate')).model_id, array(
             select (model.require_model(f.name, 'generate')).model_id from unnest(fallbacks) with ordinality as f (name, place)
             order by f.place),
         (select (model.require_model(planner, 'generate')).model_id where planner is not null),
-        register_agent.parameters, register_agent.actions, register_agent.retrieval, access.person_id()
+        register_agent.parameters, register_agent.actions, register_agent.retrieval, nullif(register_agent.caching, '{}'), access.person_id()
     from model.agent_versions as a
     where a.tenant_id = v_tenant_id and a.name = register_agent.name
     returning version into v_version;
@@ -63,13 +87,14 @@ begin
 end
 $$;
 
-comment on function model.register_agent(text, text, text, jsonb, text[], jsonb, text[], text, int) is
+comment on function model.register_agent(text, text, text, jsonb, text[], jsonb, text[], text, int, jsonb) is
     'Registers a version of an agent, a draft, and returns its number: a prompt (of a version, or else the one labelled
 production), a model, parameters {max_tokens, temperature, top_p, stop, seed, reasoning_effort}, the guarded actions it may take,
-retrieval {workspace, max_results, budget_tokens, history_turns}, models to fall back to, and one that plans where rules are
-unsure. Errors: QC401-QC403, QC405, QC227 model, QC229 prompt, QC230, 22023, 23514.';
+retrieval {workspace, max_results, budget_tokens, history_turns}, models to fall back to, one that plans where rules are unsure,
+and caching {seconds, similarity}: for how long an answer may be given again, and how alike (cosine) another question has to be.
+Errors: QC401-QC403, QC405, QC227 model, QC229 prompt, QC230, 22023, 23514.';
 
-grant execute on function model.register_agent(text, text, text, jsonb, text[], jsonb, text[], text, int) to concierge_app;
+grant execute on function model.register_agent(text, text, text, jsonb, text[], jsonb, text[], text, int, jsonb) to concierge_app;
 
 create or replace function model.require_agent(name text, version int)
     returns model.agent_versions

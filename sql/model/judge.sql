@@ -14,8 +14,8 @@ begin atomic
     from chat.turns as t
     where t.agent_version_id = figures_of.agent_version_id and t.asked_at >= since and t.ended_at is not null
         and t.error is distinct from 'cancelled' and t.model_id is not null
-        -- What needed no model is nobody's merit.
-        and (t.raw_answer is not null or t.state <> 'done');
+        -- What needed no model, or was known, is nobody's merit.
+        and t.known_from is null and (t.raw_answer is not null or t.state <> 'done');
 end;
 
 comment on function model.figures_of(bigint, timestamptz) is

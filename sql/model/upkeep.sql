@@ -5,9 +5,11 @@ create or replace function model.upkeep(job_id bigint, result jsonb)
 begin atomic
     select model.expire_reservations();
     select model.judge_rollouts();
+    select chat.forget_answers();
 end;
 
-comment on function model.upkeep(bigint, jsonb) is 'Continuation of schedule model.upkeep: gives back what nobody spent, and judges rollouts.';
+comment on function model.upkeep(bigint, jsonb) is 'Continuation of schedule model.upkeep: gives back what nobody spent, judges rollouts, and
+forgets answers that have expired.';
 -- Granted to nobody: queue.finish calls it.
 
 do $$

@@ -81,6 +81,9 @@ begin
     perform test.act_as(tenant, 'olga');
     perform chat.ask(chat.open(workspace => 'guide'), 'A text of what?', 'k0'), chat.consent(true);
     perform test.act_as_superuser();
+    insert into chat.known_answers (turn_id, tenant_id, agent_version_id, ground, question_key, codes, embedding, expires_at)
+    select h.turn_id, t.tenant_id, a.agent_version_id, sha256(t.slug::bytea), '', '{}', '[1]', now()
+    from access.tenants as t join chat.turns as h using (tenant_id) join model.agent_versions as a using (tenant_id) where t.slug = tenant limit 1;
 end
 $$;
 select test.talk('acme'), test.talk('globex');
