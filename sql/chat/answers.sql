@@ -74,9 +74,10 @@ comment on function chat.citations_of(text, jsonb) is 'The items of a bundle tha
 create or replace function chat.as_data(content text)
     returns text
     language sql immutable parallel safe
-return replace(replace(replace(coalesce(content, ''), '&', '&amp;'), '<', '&lt;'), '>', '&gt;');
+    set search_path = pg_catalog, pg_temp
+return replace(replace(replace(chat.without_invisible(coalesce(content, '')), '&', '&amp;'), '<', '&lt;'), '>', '&gt;');
 
-comment on function chat.as_data(text) is 'A text that can stand between tags: without any of its own.';
+comment on function chat.as_data(text) is 'A text that can stand between tags: without any of its own, and without what a person does not see.';
 -- Granted to nobody: functions of this schema call it.
 
 create or replace function chat.house_rules()

@@ -100,7 +100,13 @@ select is(chat.check_answer(a, '{"items": [{"id": "D1", "title": "Guide to Fort 
     ('Garage North, twelve dollars [D1].', '{}'), ('Garage North, twenty dollars [D1].', '{"\"twenty\" is nowhere in what is known"}'), ('It is 10:00 now, open from 9:30 [D1].', '{}'), ('Open from 9:45 [D1].', '{"\"9:45\" is nowhere in what is known"}'),
     ('1. Garage North [D1]' || E'\n' || '2. A day is twelve dollars [D1]', '{}'), ('Jane Doe is in Fort Wayne [d1].', '{}'), ('Jane Roe is in Fort Worth [D1].', '{"\"Fort Worth\" is nowhere in what is known","\"Jane Roe\" is nowhere in what is known"}'),
     ('The Guide to Fort Wayne says so. Visit Fort Wayne: the Garage North is open [D1].', '{}'), ('Visit John Roe [D1].', '{"\"John Roe\" is nowhere in what is known"}'), ('The John Roe garage [D1].', '{"\"The John Roe\" is nowhere in what is known"}'),
+    ('Open at 17 [D1].', '{}'), ('Twelve dollars a day, 30 cars [D1].', '{"\"30\" is nowhere in what is known"}'), ('3 May, 2027-05-03 [D1].', '{}'),
     ('', '{"it says nothing"}'), ('Garage North.', '{"\"Garage North.\" cites nothing"}'), ('Garage North [D1, D9].', '{"there is no [D9] to cite"}'), ('I don''t know.', '{}'), ('Ich weiß es nicht.', '{}'), ('Je ne sais pas.', '{}')) as t (a, w);
+
+select is(chat.check_answer(a || ' [D1].', '{"items": [{"id": "D1", "title": "Pump P-7", "text": "Takes 4.5 bar, error ERR_42, Room-12, 1,000 hours, v2.1.7, 20%, 8th floor B3."}]}', ''), w::text[], a) from (values
+    ('The P-7 takes 4.5 bar', '{}'), ('The P7 and the P 7', '{}'), ('7 pumps', '{"\"7\" is nowhere in what is known"}'), ('The P-8', '{"\"p8\" is nowhere in what is known","\"The P-8\" is nowhere in what is known"}'), ('4 bar', '{"\"4\" is nowhere in what is known"}'), ('5 bar', '{"\"5\" is nowhere in what is known"}'),
+    ('4.5bar', '{}'), ('ERR_42', '{}'), ('42 errors', '{"\"42\" is nowhere in what is known"}'), ('room 12', '{}'), ('12 rooms', '{"\"12\" is nowhere in what is known"}'), ('1,000 hours', '{}'), ('1 hour', '{"\"1\" is nowhere in what is known"}'),
+    ('v2.1.7', '{}'), ('v2.1', '{"\"v2.1\" is nowhere in what is known"}'), ('20%', '{}'), ('20 percent', '{}'), ('8th floor', '{}'), ('B3', '{}'), ('3 floors', '{"\"3\" is nowhere in what is known"}')) as t (a, w);
 
 -- While it is being said.
 select test.ask('model', 'What is on now?');
