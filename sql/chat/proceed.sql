@@ -41,9 +41,11 @@ declare
     v_sentence text;
 begin
     if turn.bundle is null then
+        -- Who waited for a vector or a plan is told what is so now, not what was.
+        turn.clock := access.clock();
         turn.bundle := chat.make_bundle(turn, conversation,
             case when v_slug is not null then knowledge.known_query_vector(v_slug, turn.question) end);
-        update chat.turns as t set bundle = turn.bundle where t.turn_id = turn.turn_id;
+        update chat.turns as t set bundle = turn.bundle, clock = turn.clock where t.turn_id = turn.turn_id;
     end if;
     if v_model is null or v_model.name = 'offline' or turn.plan ->> 'intent' in ('small_talk', 'action') then
         perform chat.answer_from_bundle(turn);
