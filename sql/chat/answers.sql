@@ -24,6 +24,8 @@ begin atomic
         case
             when action ->> 'outcome' = 'done' then case action ->> 'name'
                 when 'create_action_item' then format('I put "%s" on your list.', action ->> 'text')
+                when 'update_action_item_status' then format('"%s" is done.', action #>> '{result,title}')
+                when 'schedule_followup' then format('I will remind you: "%s".', action #>> '{result,message}')
                 else format('I noted "%s".', action ->> 'text') end
             when action ->> 'outcome' = 'refused' then concat_ws(' ', format('That was refused: %s.', action ->> 'reason'), action ->> 'hint')
         end,

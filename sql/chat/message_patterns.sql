@@ -65,7 +65,15 @@ with known (facet, value, language, pattern, weight) as (values
         '^\s*(?:please\s+)?(?:add|create|make|put)\s+(?:me\s+)?(?:an?\s+)?(?:new\s+)?(?:action item|to-?do|task)(?:\s+to\M|\s*:|\s+for me to\M)?\s+(.+)$', 3),
     ('action', 'create_action_item', 'de', '^\s*(?:bitte\s+)?(?:lege|erstelle|notiere)\s+(?:mir\s+)?(?:eine\s+)?aufgabe(?:\s+an)?\s*:?\s+(.+)$', 3),
     ('action', 'capture_event_note', 'en', '^\s*(?:please\s+)?(?:take a note|note down|note)(?:\s+that\M|\s*:)\s*(.+)$', 2),
-    ('action', 'capture_event_note', 'de', '^\s*(?:bitte\s+)?notiz\s*:\s*(.+)$', 2)
+    ('action', 'capture_event_note', 'de', '^\s*(?:bitte\s+)?notiz\s*:\s*(.+)$', 2),
+    ('action', 'update_action_item_status', 'en',
+        '^\s*(?:please\s+)?mark\s+(?:the\s+)?(?:(?:action item|to-?do|task)\s+)?["“]?(.+?)["”]?\s+(?:as\s+)?(?:done|finished|completed?)[.!]*\s*$', 3),
+    ('action', 'update_action_item_status', 'en',
+        '^\s*(?:please\s+)?(?:check|tick)\s+off\s+(?:the\s+)?(?:(?:action item|to-?do|task)\s+)?["“]?(.+?)["”]?[.!]*\s*$', 3),
+    ('action', 'update_action_item_status', 'de', '^\s*(?:bitte\s+)?hake?\s+(?:die\s+aufgabe\s+)?["„]?(.+?)["“]?\s+ab[.!]*\s*$', 3),
+    ('action', 'schedule_followup', 'en', '^\s*(?:please\s+)?remind\s+me\s+(in\s+[0-9]+\s+(?:minute|hour|day|week)s?\M.+)$', 3),
+    ('action', 'schedule_followup', 'en', '^\s*(?:please\s+)?remind\s+me\s+to\s+(.+\s+in\s+[0-9]+\s+(?:minute|hour|day|week)s?)[.!]*\s*$', 3),
+    ('action', 'schedule_followup', 'de', '^\s*(?:bitte\s+)?erinnere?\s+mich\s+(in\s+[0-9]+\s+(?:minute|stunde|tag|woche)(?:e?n)?\M.+)$', 3)
 ), gone as (
     delete from chat.message_patterns as p
     where p.built_in and p.pattern not in (select k.pattern from known as k)

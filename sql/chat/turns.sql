@@ -91,41 +91,6 @@ comment on function chat.gather(chat.turns, chat.conversations) is
     'Asks for the vector of the question where its documents have vectors of a model elsewhere; else there is nothing to wait for.';
 -- Granted to nobody: chat.proceed calls it.
 
--- Whatever asked for it, the function that does it has its own rule; what it refuses stays refused.
-create or replace function chat.take_action(turn chat.turns, conversation chat.conversations, action jsonb)
-    returns jsonb
-    language plpgsql volatile
-    set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_agent  model.agent_versions := chat.agent_of(turn);
-    v_state  text;
-    v_reason text;
-    v_hint   text;
-begin
-    -- The offline answerer takes what its rules know; an agent what it was given.
-    if v_agent is not null and not (action ->> 'name') = any (v_agent.actions) then
-        return action || jsonb_build_object('outcome', 'refused', 'reason', 'this agent may not do that');
-    end if;
-    return action || jsonb_build_object('outcome', 'done', 'result', case action ->> 'name'
-        when 'create_action_item' then contractor.create_action_item(conversation.contractor_id, conversation.event_id,
-            action ->> 'text', 'turn ' || turn.turn_id)
-        when 'capture_event_note' then contractor.capture_event_note(conversation.contractor_id, conversation.event_id,
-            action ->> 'text', 'turn ' || turn.turn_id) end);
-exception when others then
-    get stacked diagnostics v_state = returned_sqlstate, v_reason = message_text, v_hint = pg_exception_hint;
-    -- A rule that says no is an answer; anything else is a fault, and the turn's.
-    if v_state !~ '^(QC[24]|22|23)' then
-        raise;
-    end if;
-    return action || jsonb_build_object('outcome', 'refused', 'code', v_state, 'reason', v_reason, 'hint', nullif(v_hint, ''));
-end
-$$;
-
-comment on function chat.take_action(chat.turns, chat.conversations, jsonb) is
-    'Does what a plan asks for, through the function that guards it: the action with its outcome (done, refused) and result or reason.';
--- Granted to nobody: chat.act calls it.
-
 -- acting → answering
 create or replace function chat.act(turn chat.turns, conversation chat.conversations)
     returns void

@@ -34,7 +34,24 @@ select is(test.now() ->> 'answer', 'I put "call the booth of Acme" on your list.
 select is((select title from contractor.contractor_action_items), 'call the booth of Acme', 'once');
 select is(test.ask('fair', 'Note: is this a question?') #>> '{action,code}', 'QC411', 'What the rule refuses is refused');
 select matches(test.now() ->> 'answer', '^That was refused: only information is kept as a note', 'and told so');
+select is((test.ask('fair', q) -> 'action') - 'result', a::jsonb, q) from (values
+    ('Please mark the task "booth of Acme" as done.', '{"name": "update_action_item_status", "text": "booth of Acme", "outcome": "done"}'),
+    ('Check off the tent.', '{"name": "update_action_item_status", "text": "tent", "outcome": "refused", "code": "QC207", "reason": "there is no open action item \"tent\"", "hint": "Ask for your action items."}'),
+    ('Remind me in 3 days to call Pat.', '{"name": "schedule_followup", "text": "in 3 days to call Pat", "outcome": "done"}'),
+    ('Remind me to call Pat in 2 hours', '{"name": "schedule_followup", "text": "call Pat in 2 hours", "outcome": "done"}'),
+    ('Bitte erinnere mich in 2 Wochen an den Zaun', '{"name": "schedule_followup", "text": "in 2 Wochen an den Zaun", "outcome": "done"}')) as t (q, a);
+select is((select status from contractor.contractor_action_items), 'done', 'What is done is done');
+select set_eq($$ select message, execute_at - access.clock() from contractor.follow_ups $$, $$ values ('call Pat', interval '3 days'), ('call Pat', '2 hours'), ('an den Zaun', '14 days') $$, 'and what is to come will');
+select test.ask('fair', 'Add a task to paint doors'), test.ask('fair', 'Add a task to paint walls'), test.ask('fair', 'Add a task to paint');
+select is(test.ask('fair', 'Tick off the task paint d') #>> '{action,result,title}', 'paint doors', 'Words of a title name it');
+select is(test.ask('fair', 'mark paint done') #>> '{action,result,title}', 'paint', 'the whole title before all');
+select test.ask('fair', 'Add a task to paint doors');
+select is(test.ask('fair', 'mark paint done') #>> '{action,reason}', '"paint" may be any of "paint doors", "paint walls"', 'and where several have them nothing is done');
 select test.act_as_superuser();
+delete from contractor.contractor_action_items;
+select is(test.ask('fair', 'mark me words') -> 'action', null, 'Not every mark is one') from test.act_as('acme', 'anna');
+select test.act_as_superuser();
+select throws_ok(format('select * from chat.follow_up_in(%L)', w), '22004', null, w) from unnest(array['call Pat', 'in days to call', 'in 99999 days to call', '', 'in 3 days']) as w;
 select test.freeze('2027-05-01 10:00+02');
 select test.act_as('acme', 'anna');
 select is(test.ask('fair', 'add a to-do: sleep') #>> '{action,code}', 'QC410', 'before its time, too');
