@@ -182,6 +182,29 @@ select test.act_as('acme', 'olga');
 select is(test.now() ->> 'answer', null, 'An answer that comes after that changes nothing');
 select is((select sum(c.output_tokens) from model.calls as c where c.turn_id = test.id('turn')), 10::bigint, 'and is paid');
 
+-- As often as the model's bucket allows, and as many tokens.
+select test.act_as_superuser();
+delete from queue.job;
+select queue.limit_rate('model:small', 1, '1 hour', 1000000);
+select test.act_as('acme', 'olga');
+select test.ask('model', 'What is on now?'), test.ask('model', 'What is on now?');
+select test.act_as_superuser();
+update queue.job set run_at = clock_timestamp();
+create temp table limited as select * from queue.claim('test', '{generate}', 10);
+select is((select count(*) from limited), 1::bigint, 'A model is asked as often as its bucket allows');
+select is((select array_agg(payload ->> 'model') from queue.job), '{small,large}', 'and who comes too soon does not wait for long: the next model is asked');
+select is((select round(1000000 - units_left) from queue.rate_limit where rate_group = 'model:small'), (select (e.detail ->> 'tokens')::float8 from chat.turn_events as e join chat.turns as t using (turn_id)
+    join limited as l on l.job_id = t.job_id where e.state = 'asked'), 'Its tokens are the bucket''s units');
+select queue.finish(job_id, token, '{"text": "Estimating tools for small crews [S1].", "usage": {"input": 1, "output": 1}}') from limited;
+select is((select array_agg(state order by number) from (select t.state, t.number from chat.turns as t where conversation_id = test.id('model') order by number desc limit 2) as t), '{done,answering}', 'The first is answered by the first');
+select queue.limit_rate('model:small', 1000, '1 second', 1000000), queue.limit_concurrency('model:small', 5);
+select test.act_as('acme', 'olga');
+select test.reply('Estimating tools for small crews is on [S1].'), test.ask('model', 'What is on now?');
+select test.act_as_superuser();
+select is((select array_agg(concurrency_group) from queue.job), '{model:small}', 'So many at once are what a limit allows that is there when it is asked');
+select test.act_as('acme', 'olga');
+select chat.cancel(turn_id) from chat.turns where ended_at is null;
+
 -- Budgets.
 select test.act_as_superuser();
 select model.set_budget('acme', 'day', 0.02);
