@@ -6,7 +6,7 @@ enum CommandLineTool {
     /// In the order of the overview.
     static let commands: [Command] =
         devCommands + migrateCommands + lintCommands + testCommands + daemonCommands + loadCommands
-        + askCommands + searchCommands + evalCommands + doctorCommands + demoCommands
+        + askCommands + chatCommands + searchCommands + evalCommands + doctorCommands + demoCommands
 
     /// Parses and runs; says what went wrong; returns 0 done, 1 failed, 2 used wrongly.
     static func run(_ arguments: [String]) -> Int32 {

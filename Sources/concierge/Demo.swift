@@ -65,7 +65,7 @@ private struct Demo {
         try ask("She asks", "Which sponsors should I visit?")
 
         let found = try ask("She asks what no schedule says", "Where can I park my van?")
-        found.sources.forEach { Terminal.say($0) }
+        found.footnotes.flatMap { $0.lines(emphasis: Style.plain) }.forEach { Terminal.say($0) }
 
         Terminal.say("\nWhat she wants kept is kept, and the rules stand in the database:\n")
         try step("a note, because it is information") { try captureNote() }
@@ -94,12 +94,12 @@ private struct Demo {
     private func ask(_ scene: String, _ question: String) throws -> Answer {
         Terminal.say("\n\(scene): \(question)\n")
         let began = ContinuousClock.now
-        let answer = try Answer.ask(
-            Question(text: question, event: Demo.event, workspace: Demo.workspace), Demo.attendee, at: Demo.moment,
-            connection)
+        let answer = try Conversation(
+            connection, Demo.attendee, at: Demo.moment, event: Demo.event, workspace: Demo.workspace
+        ).ask(question)
         let duration = began.duration(to: .now)
         Terminal.say(answer.text)
-        Terminal.say(Terminal.row("answered", "\(answer.sources.count) citations, \(duration.brief)"))
+        Terminal.say(Terminal.row("answered", "\(answer.footnotes.count) citations, \(duration.brief)"))
         return answer
     }
 

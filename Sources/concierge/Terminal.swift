@@ -4,10 +4,38 @@ import Glibc
 enum Terminal {
     /// Whether someone watches: then unfinished lines may be shown.
     static let isInteractive = isatty(STDOUT_FILENO) == 1
+    /// Whether what is shown can be taken back and drawn in other ways.
+    static let canDraw = isInteractive && environment("TERM").map { $0 != "dumb" } == true
 
-    static func say(_ line: String, terminator: String = "\n") { write(line + terminator, to: STDOUT_FILENO) }
+    /// Says a line, whoever wrote it: a terminal obeys nothing in it.
+    static func say(_ line: String, terminator: String = "\n") {
+        write(line.printable + terminator, to: STDOUT_FILENO)
+    }
 
-    static func complain(_ text: String) { write(text + "\n", to: STDERR_FILENO) }
+    static func complain(_ text: String) { write(text.printable + "\n", to: STDERR_FILENO) }
+
+    /// Writes what a terminal is to obey; foreign text in it has been made printable.
+    static func draw(_ text: String) { write(text, to: STDOUT_FILENO) }
+
+    /// How much there is room for, now; a terminal that does not tell has 80 columns and 24 rows.
+    static var size: DraftView.Size {
+        var size = winsize()
+        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0 else {
+            return DraftView.Size(columns: 80, rows: 24)
+        }
+        return DraftView.Size(columns: Int(size.ws_col), rows: Int(size.ws_row))
+    }
+
+    /// Runs the body while what is typed does not show, and so moves no cursor; it is read afterwards.
+    static func withoutEcho<Result>(_ body: () throws -> Result) rethrows -> Result {
+        var before = termios()
+        guard tcgetattr(STDIN_FILENO, &before) == 0 else { return try body() }
+        var quiet = before
+        quiet.c_lflag &= ~tcflag_t(ECHO)
+        tcsetattr(STDIN_FILENO, TCSANOW, &quiet)
+        defer { tcsetattr(STDIN_FILENO, TCSANOW, &before) }
+        return try body()
+    }
 
     /// Asks whoever sits there; throws when nobody does.
     static func confirm(_ question: String) throws -> Bool {

@@ -91,6 +91,25 @@ public final class HTTPStub: Sendable {
     /// What has come in, in order.
     public var requests: [Request] { served.requests.withLock { $0 } }
 
+    /// A request of the test's own, which nobody answers to: what awaits one more goes on.
+    public func knock() {
+        let client = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { Glibc.close(client) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = INADDR_LOOPBACK.bigEndian
+        _ = withUnsafePointer(to: &address) { address in
+            address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(client, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        let request = Array("GET /knock HTTP/1.1\r\nHost: stub\r\n\r\n".utf8)
+        _ = write(client, request, request.count)
+        var byte: UInt8 = 0
+        _ = read(client, &byte, 1)
+    }
+
     /// How many connections were accepted.
     public var connections: Int { served.connections.load(ordering: .sequentiallyConsistent) }
 }

@@ -33,6 +33,16 @@ public enum TestServer {
         return try body(Target(baseURL, database: name))
     }
 
+    /// The same with all of ours in it; not made by the command, whose cron job would outlive it.
+    public static func withMigratedDatabase<Result>(_ body: (Target) throws -> Result) throws -> Result {
+        try withDatabase { target in
+            var runner = Runner(try Project(root: projectRoot), target)
+            runner.cronSkipReason = "a test"
+            try runner.apply()
+            return try body(target)
+        }
+    }
+
     /// The conninfo of a database as one string, for child processes.
     public static func url(_ target: Target) -> String {
         target.conninfo.replacingOccurrences(of: "/postgres?", with: "/\(target.database ?? "")?")
