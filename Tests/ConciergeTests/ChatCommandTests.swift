@@ -53,10 +53,10 @@ struct ChatCommandTests {
                 "How many bar does the pump take?\n\n/good  just right\nWhat about the valve?\n/bad\n/history"
             )
             #expect(talk.status == 0, "\(talk.output)")
-            #expect(talk.output.hasPrefix("The pump P-7 takes 4.5 bar.␛[2J"), "\(talk.output)")
+            #expect(talk.output.hasPrefix("The pump P-7 takes 4.5 bar.[2J"), "\(talk.output)")
             #expect(
                 talk.output.contains("\n  [D1] document: Pump manual\n      …")
-                    && talk.output.contains("»The pump"))
+                    && talk.output.contains("»The pump P-7 takes 4.5 bar.␛[2J"))
             #expect(talk.output.contains("\n> How many bar does the pump take?\n"))
             #expect(isPlain(talk.output), "\(talk.output.debugDescription)")
             let noted = try connection.query(
@@ -124,9 +124,7 @@ struct ChatCommandTests {
         try HTTPStub { request in
             guard request.method == "POST" else { return [.close] }
             if String(decoding: request.body, as: UTF8.self).contains("breaks the rules") {
-                return [
-                    head, piece("The pump P-7 takes "), piece("4.5 bar [D1]."), piece("\u{1B}]mine\u{7}"),
-                ] + end
+                return [head, piece("The pump P-7 takes "), piece("4.5 bar [D1].")] + end
             }
             return [head, piece(madeUp), .awaitRequests(2), piece("Really.")] + end
         }
@@ -178,8 +176,7 @@ struct ChatCommandTests {
             #expect(terminal.end() == 0)
             let screen = terminal.screen
             #expect(
-                screen.text.hasPrefix(
-                    "The pump P-7 takes 4.5 bar [D1].␛]mine␇\n\n  [D1] document: Pump manual\n"),
+                screen.text.hasPrefix("The pump P-7 takes 4.5 bar [D1].\n\n  [D1] document: Pump manual\n"),
                 "\(screen.text)")
             #expect(
                 !screen.text.contains("on and on") && !screen.text.contains("answering"), "\(screen.text)")
@@ -193,7 +190,7 @@ struct ChatCommandTests {
                 words("ask", target) + [question, "--verbose"], in: TestServer.projectRoot)
             let (status, output) = ask.end()
             #expect(
-                status == 0 && output.hasPrefix("The pump P-7 takes 4.5 bar [D1].␛]mine␇\n\n  [D1] "),
+                status == 0 && output.hasPrefix("The pump P-7 takes 4.5 bar [D1].\n\n  [D1] "),
                 "\(output)")
             #expect(!output.contains("on and on") && isPlain(output), "\(output)")
             #expect(

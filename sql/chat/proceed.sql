@@ -6,7 +6,7 @@ create or replace function chat.end_turn(turn_id uuid, answer text, note text de
 as $$
 begin
     update chat.turns as t
-    set answer = access.redact_for(t.tenant_id, end_turn.answer, t.conversation_id::text),
+    set answer = access.redact_for(t.tenant_id, chat.without_invisible(end_turn.answer), t.conversation_id::text),
         citations = chat.citations_of(end_turn.answer, t.bundle), note = end_turn.note,
         answered_by = case when t.raw_answer = end_turn.answer
             then (select m.name from model.models as m where m.model_id = t.model_id) else 'offline' end
@@ -15,7 +15,7 @@ begin
 end
 $$;
 
-comment on function chat.end_turn(uuid, text, text) is 'Gives a turn its answer, with what is private redacted.';
+comment on function chat.end_turn(uuid, text, text) is 'Gives a turn its answer, without what is private, or nobody sees.';
 -- Granted to nobody: functions of this schema call it.
 
 create or replace function chat.answer_from_bundle(turn chat.turns, note text default null)

@@ -154,6 +154,9 @@ select is(test.now() ->> 'answer', 'The pump P-7 takes 4.5 bar [D1].', 'Who read
 select is(test.now() #>> '{citations,0,starts_at}', '0', 'and it is cited in its place');
 select is(test.ask('model', 'Xyzzy plugh?') ->> 'note', 'nothing was found to answer from', 'Where nothing is found no model is asked');
 
+select knowledge.add_text('docs', '', E'The door D-5\u001b[2J opens \u202einwards.', 'door');
+select is(chat.turn(chat.ask(chat.open(workspace => 'docs'), 'How does the door D-5 open?', 'door')) ->> 'answer', 'The door D-5[2J opens inwards. [D1]', 'What nobody sees is in no answer');
+
 -- Out of order.
 select test.ask('model', 'What is on now?');
 select test.break_down('HTTP status 503');
