@@ -94,27 +94,6 @@ struct ChatCommandTests {
 
     // MARK: With a model
 
-    /// A piece of an answer that is being given.
-    private static func piece(_ text: String) -> HTTPStub.Step {
-        let said = String(decoding: (try? JSONEncoder().encode(text)) ?? Data(), as: UTF8.self)
-        return .text("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\(said)}}]}\n\n")
-    }
-
-    private static let head = HTTPStub.Step.text(
-        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
-
-    private static let end: [HTTPStub.Step] = [
-        .text(
-            """
-            data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":1000,"completion_tokens":100}}
-
-            data: [DONE]
-
-
-            """),
-        .close,
-    ]
-
     /// Made up, and longer than a row of the terminal, in letters of all widths.
     private static let madeUp =
         "John Smith says 日本語 999 bar [D7], \u{1B}[2Jand much more \u{9B}31mthan that 👋🏽, on and on and on. "
@@ -124,9 +103,10 @@ struct ChatCommandTests {
         try HTTPStub { request in
             guard request.method == "POST" else { return [.close] }
             if String(decoding: request.body, as: UTF8.self).contains("breaks the rules") {
-                return [head, piece("The pump P-7 takes "), piece("4.5 bar [D1].")] + end
+                return SpokenAnswer.whole(["The pump P-7 takes ", "4.5 bar [D1]."], input: 1000, output: 100)
             }
-            return [head, piece(madeUp), .awaitRequests(2), piece("Really.")] + end
+            return [SpokenAnswer.head, SpokenAnswer.piece(madeUp), .awaitRequests(2), SpokenAnswer.piece("Really.")]
+                + SpokenAnswer.end(input: 1000, output: 100)
         }
     }
 
@@ -211,7 +191,7 @@ struct ChatCommandTests {
         "Ctrl-C takes a question back and comes back to the prompt; there it leaves. A lost connection is the end"
     )
     func interrupted() throws {
-        let model = try HTTPStub { _ in [Self.head, Self.piece("The pump takes "), .hang] }
+        let model = try HTTPStub { _ in [SpokenAnswer.head, SpokenAnswer.piece("The pump takes "), .hang] }
         try with(model) { target, connection in
             let terminal = try PseudoTerminal(words("chat", target), in: TestServer.projectRoot)
             #expect(terminal.reads { terminal.output.contains("> ") })

@@ -19,7 +19,7 @@ extension DaemonRuntimeTests {
 
     @Test("Every golden question goes through a model: the same items, cited, checked and billed")
     func goldenTurns() throws {
-        let model = try HTTPStub { request in [.send(Self.namedItems(request)), .close] }
+        let model = try HTTPStub { Self.namedItems($0) }
         let second = try restarted {
             $0.poll = .seconds(30)
             $0.allowances = [AddressPolicy.Allowance("127.0.0.1")].compactMap(\.self)
@@ -103,10 +103,9 @@ extension DaemonRuntimeTests {
             """, [Parameter(trace.as), Parameter(trace.question)])
     }
 
-    /// A streamed answer that names the first three items of what it was sent, as OpenAI would write it.
-    private static func namedItems(_ request: HTTPStub.Request) -> [UInt8] {
-        let fields = try? JSONSerialization.jsonObject(with: Data(request.body)) as? [String: Any]
-        let messages = fields?["messages"] as? [[String: Any]] ?? []
+    /// A streamed answer that names the first three items of what it was sent.
+    private static func namedItems(_ request: HTTPStub.Request) -> [HTTPStub.Step] {
+        let messages = request.fields["messages"] as? [[String: Any]] ?? []
         let content = messages.last?["content"] as? String ?? ""
         let items = content.matches(of: /<item id="([^"]+)" kind="[^"]+" title="([^"]*)">/).prefix(3)
         let lines = items.map { item -> String in
@@ -114,13 +113,6 @@ extension DaemonRuntimeTests {
                 .replacing("&amp;", with: "&")
             return "- \(title) [\(item.1)]\n"
         }
-        let chunks: [[String: Any]] =
-            lines.map { ["choices": [["index": 0, "delta": ["content": $0]] as [String: Any]]] }
-            + [["choices": [["index": 0, "delta": [:] as [String: Any], "finish_reason": "stop"] as [String: Any]],
-                "usage": ["prompt_tokens": 500, "completion_tokens": 40]]]
-        let events = chunks.compactMap { try? JSONSerialization.data(withJSONObject: $0) }
-            .map { "data: \(String(decoding: $0, as: UTF8.self))\n\n" }
-        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
-        return Array((head + events.joined() + "data: [DONE]\n\n").utf8)
+        return SpokenAnswer.whole(lines, input: 500, output: 40)
     }
 }

@@ -74,12 +74,11 @@ extension DaemonRuntimeTests {
 
     /// A chat stream of these pieces, and what comes after them.
     private static func stream(_ pieces: [String], _ pause: Duration, then last: [HTTPStub.Step]) -> [HTTPStub.Step] {
-        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
-        return [.text(head)]
+        [SpokenAnswer.head]
             + pieces.flatMap { piece -> [HTTPStub.Step] in
                 // The stub pauses before a byte.
-                let event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\(piece)\"}}]}\n\n"
-                return [.drip(Array(event.utf8.prefix(1)), every: pause), .text(String(event.dropFirst()))]
+                guard case .send(let event) = SpokenAnswer.piece(piece) else { return [] }
+                return [.drip(Array(event.prefix(1)), every: pause), .send(Array(event.dropFirst()))]
             } + last
     }
 

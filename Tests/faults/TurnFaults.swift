@@ -209,11 +209,11 @@ private final class TalkingModel: Sendable {
         let body = String(decoding: request.body, as: UTF8.self)
         let number = body.split(separator: "#").dropFirst().first { Int($0) != nil } ?? "?"
         if request.target.hasSuffix("/embeddings") {
-            let inputs = (fields(request)["input"] as? [Any])?.count ?? 1
+            let inputs = (request.fields["input"] as? [Any])?.count ?? 1
             let vectors = (0..<inputs).map { ["object": "embedding", "index": $0, "embedding": [1, 0, 0, 0]] as [String: Any] }
             return whole(["object": "list", "data": vectors, "usage": ["prompt_tokens": 9, "total_tokens": 9]])
         }
-        if fields(request)["stream"] as? Bool != true {
+        if request.fields["stream"] as? Bool != true {
             let holds = body.contains("Your last answer was wrong")
             let action = #"{"name": "create_action_item", "text": "See the crews talk, #\#(number)#"}"#
             let plan = holds ? #"{"packs": ["now", "documents"], "action": \#(action)}"# : #"{"packs": ["gossip"]}"#
@@ -224,25 +224,13 @@ private final class TalkingModel: Sendable {
         }
         let said = body.contains("This answer breaks the rules")
             ? ["The Crews ", "talk is ", "on now ", "[S1]."] : ["John ", "Smith ", "speaks in ", "room 999."]
-        let chunks: [[String: Any]] =
-            said.map { ["choices": [["index": 0, "delta": ["content": $0]] as [String: Any]]] }
-            + [["choices": [["index": 0, "delta": [:] as [String: Any], "finish_reason": "stop"] as [String: Any]],
-                "usage": ["prompt_tokens": 200, "completion_tokens": 12]]]
-        let events = chunks.map { "data: \(String(decoding: json($0), as: UTF8.self))\n\n" } + ["data: [DONE]\n\n"]
-        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
-        return Array((head + events.joined()).utf8)
-    }
-
-    private static func fields(_ request: HTTPStub.Request) -> [String: Any] {
-        (try? JSONSerialization.jsonObject(with: Data(request.body)) as? [String: Any]) ?? [:]
-    }
-
-    private static func json(_ value: Any) -> Data {
-        (try? JSONSerialization.data(withJSONObject: value, options: .sortedKeys)) ?? Data()
+        return SpokenAnswer.whole(said, input: 200, output: 12).flatMap { step -> [UInt8] in
+            if case .send(let bytes) = step { bytes } else { [] }
+        }
     }
 
     private static func whole(_ value: Any) -> [UInt8] {
-        let body = Array(json(value))
+        let body = Array((try? JSONSerialization.data(withJSONObject: value, options: .sortedKeys)) ?? Data())
         let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: \(body.count)\r\n"
         return Array((head + "Connection: close\r\n\r\n").utf8) + body
     }

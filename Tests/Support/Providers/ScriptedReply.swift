@@ -11,7 +11,7 @@ struct ScriptedReply {
         self.behaviour = behaviour
         target = request.target
         form = WireForm(path: request.target)
-        fields = (try? JSONSerialization.jsonObject(with: Data(request.body)) as? [String: Any]) ?? [:]
+        fields = request.fields
     }
 
     var steps: [HTTPStub.Step] {
