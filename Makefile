@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test faults fuzz sanitize bench bench-retrieval build setup lint clean need-swift
+.PHONY: help demo test faults fuzz sanitize interop bench bench-retrieval build setup lint clean need-swift
 
 concierge := .build/release/concierge
 
@@ -32,6 +32,10 @@ sanitize: setup build   ## the Swift tests and the extension under sanitizers fo
 	@$(concierge) dev up
 	@Tests/sanitize/run
 
+interop: setup          ## our readers of models' answers against the litellm proxy and transformers serve: Tests/interop/README.md
+	@.ci/step 'Swift tests, build' swift build --build-tests
+	@Tests/interop/run
+
 bench: setup build      ## every figure we claim, beside a peer's
 	@$(concierge) dev up
 	@bench/run
@@ -48,7 +52,7 @@ setup:                  ## PostgreSQL, its extensions and the headers, as Debian
 	@extensions/install.sh
 
 lint: build             ## the shell scripts, by shellcheck (a Debian package); migrations and sql/, by our own rules
-	@shellcheck extensions/install.sh .ci/run .ci/step .ci/test bench/run
+	@shellcheck extensions/install.sh .ci/run .ci/step .ci/test bench/run Tests/interop/run
 	@$(concierge) migrate lint
 
 clean:                  ## what was built; the development database stays (concierge dev reset)

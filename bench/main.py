@@ -11,11 +11,13 @@ import jobs
 import lint
 import migrate
 import retrieval
+import turns
 import writers
 from stage import Report, Stage, machine
 
 FIGURES = {"context": context, "freshness": freshness, "writers": writers, "daemon": daemon,
-           "lint": lint, "migrate": migrate, "queue": jobs, "retrieval": retrieval}
+           "lint": lint, "migrate": migrate, "queue": jobs, "retrieval": retrieval,
+           "turns": turns}
 
 
 def main():

@@ -27,7 +27,7 @@ public enum HTTPTransfer {
 public final class HTTPClient {
     /// What holds for all transfers of a client.
     public struct Settings: Hashable, Sendable {
-        /// Connections open at a time; transfers above wait their turn.
+        /// Connections open at a time; transfers above wait their turn. 0: any number.
         public var connections: Int
         /// The same for one host and port.
         public var connectionsPerHost: Int

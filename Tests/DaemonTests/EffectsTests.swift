@@ -52,6 +52,30 @@ struct EffectsTests {
         #expect(try failure(perform("dance", "{}")).fault == .config)
     }
 
+    @Test("Jobs in hand are all under way, however many are for one host")
+    func manyAtOnce() throws {
+        let number = 300
+        // None is answered before the last has arrived.
+        let server = try HTTPStub { _ in [.awaitRequests(number), .answer()] }
+        var settings = EffectSettings(Configuration())
+        settings.policy = AddressPolicy(allowing: [try #require(AddressPolicy.Allowance("127.0.0.1"))])
+        let effects = try Effects(settings)
+        for id in 0..<number {
+            let payload = #"{"url": "\#(server.url)", "seconds": 20}"#
+            let job = Job(id: "\(id)", token: "1", kind: "fetch", payload: payload, traceID: "")
+            #expect(effects.perform(job, at: .zero) == nil)
+        }
+        var ended: [Outcome] = []
+        let patience = ContinuousClock.now + .seconds(30)
+        while ended.count < number, .now < patience {
+            var entries: [pollfd] = []
+            effects.wait(for: &entries, timeout: 50)
+            ended += effects.ended(at: .zero).map(\.1)
+        }
+        #expect(ended.count == number && server.connections == number)
+        #expect(ended.allSatisfy { if case .finished = $0 { true } else { false } })
+    }
+
     // MARK: fetch
 
     @Test("A fetch brings status, type and text, and what a second one can ask with")

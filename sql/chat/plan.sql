@@ -22,25 +22,29 @@ create or replace function chat.plan_by_rules(
     language sql stable
     set search_path = pg_catalog, pg_temp
 begin atomic
-    select jsonb_build_object('by', 'rules', 'intent', p.intent, 'sure', p.intent not in ('unknown', 'documents'),
+    -- Materialized, or every mention of what the message wants would have its patterns read once more.
+    with found as materialized (
+        select chat.intent(message) as intent, chat.classify(message) as class,
+            case when has_event then chat.requested_action(message) end as action
+    ), wanted as (
+        select f.action, case
+                when f.action is not null then 'action'
+                when f.class = 'small_talk' then 'small_talk'
+                when f.intent = 'unknown' and has_documents then 'documents'
+                when not has_event then case when has_documents then 'documents' else 'unknown' end
+                else f.intent end as intent
+        from found as f
+    )
+    select jsonb_build_object('by', 'rules', 'intent', w.intent, 'sure', w.intent not in ('unknown', 'documents'),
         'packs', case
-            when p.intent = 'small_talk' then '[]'
-            when p.intent = 'action' then '["action_items"]'
-            when p.intent in ('unknown', 'documents')
+            when w.intent = 'small_talk' then '[]'
+            when w.intent = 'action' then '["action_items"]'
+            when w.intent in ('unknown', 'documents')
                 then to_jsonb(array_remove(array[case when has_documents then 'documents' end], null))
             -- A model may make something of both.
-            else jsonb_build_array(p.intent) || case when has_documents and has_agent then '["documents"]' else '[]'::jsonb end end,
-        'action', p.action)
-    from (
-        select case
-                when a.action is not null then 'action'
-                when chat.classify(message) = 'small_talk' then 'small_talk'
-                when i.intent = 'unknown' and has_documents then 'documents'
-                when not has_event then case when has_documents then 'documents' else 'unknown' end
-                else i.intent end as intent, a.action
-        from (select chat.intent(message) as intent) as i
-        cross join (select case when has_event then chat.requested_action(message) end as action) as a
-    ) as p;
+            else jsonb_build_array(w.intent) || case when has_documents and has_agent then '["documents"]' else '[]'::jsonb end end,
+        'action', w.action)
+    from wanted as w;
 end;
 
 comment on function chat.plan_by_rules(text, boolean, boolean, boolean) is

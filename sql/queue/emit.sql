@@ -21,9 +21,16 @@ begin
     ), heard as (
         select p.job_id, p.token, p.content, p.number, p.place, j.cancel_requested
         from piece as p
-        join queue.job as j on j.job_id = p.job_id and j.token = p.token and j.state || '' = 'running' and j.kind = 'generate'
+        -- One look by key for each piece: the planner expects one such job, and would hold every piece against every job.
+        cross join lateral (
+            select o.cancel_requested from queue.job as o
+            where o.job_id = p.job_id and o.token = p.token and o.state || '' = 'running' and o.kind = 'generate'
+            offset 0
+        ) as j
     ), superseded as (
-        delete from queue.emission as m using heard as h where m.job_id = h.job_id and m.token < h.token
+        -- With an attempt's first piece alone: for all of them the planner would rather read the whole table.
+        delete from queue.emission as m using heard as h
+        where coalesce(h.number, 1) = 1 and m.job_id = h.job_id and m.token < h.token
     ), kept as (
         insert into queue.emission as m (job_id, token, number, content)
         select h.job_id, h.token, coalesce(h.number, row_number() over (partition by h.job_id order by h.place) + coalesce((

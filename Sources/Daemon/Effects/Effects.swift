@@ -16,7 +16,9 @@ final class Effects {
     private var models: ModelCalls
 
     init(_ settings: EffectSettings) throws {
-        client = try HTTPClient()
+        // One job has one connection, so `capacity` is the limit; a host's is the queue's business (limit_concurrency). A job
+        // that waited here for another one's connection would use up its own time, and its lease, for nothing.
+        client = try HTTPClient(HTTPClient.Settings(connections: 0, connectionsPerHost: 0))
         models = ModelCalls(on: client)
         self.settings = settings
     }

@@ -7,7 +7,8 @@ struct ChatForm {
     init(_ form: WireForm, _ fields: [String: Any], _ behaviour: ScriptedProvider.Behaviour) {
         self.form = form
         self.behaviour = behaviour
-        callsTool = fields["tools"] != nil || fields["toolConfig"] != nil
+        // Ollama's own client sends a list of none.
+        callsTool = (fields["tools"] as? [Any])?.isEmpty == false || fields["toolConfig"] != nil
     }
 
     var mediaType: String {
