@@ -79,8 +79,6 @@ private struct Chat {
                 Terminal.complain("concierge: \(error)")
                 hasFailed = true
             }
-            // Pressed when there was nothing to take back any more, Ctrl-C was not meant for the prompt.
-            _ = Interruption.take()
         }
         return hasFailed && !isAttended ? 1 : 0
     }
@@ -99,6 +97,8 @@ private struct Chat {
         switch line {
         case .nothing, .quit: break
         case .question(let text):
+            // Pressed when there was nothing to take back any more, Ctrl-C was not meant for the prompt.
+            defer { _ = Interruption.take() }
             let answer = try dialogue.ask(text)
             lastAnswer = answer
             hasFailed = hasFailed || answer.failed

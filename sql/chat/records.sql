@@ -37,7 +37,7 @@ begin
     select t.turn_id, t.tenant_id, jsonb_strip_nulls(jsonb_build_object('question', t.question, 'bundle', t.bundle, 'plan', t.plan,
         'action', t.action, 'agent', a.name, 'agent_version', a.version, 'prompt', p.name, 'prompt_version', p.version,
         'model', m.name, 'raw_answer', t.raw_answer, 'checks', t.checks, 'answer', t.answer, 'citations', t.citations,
-        'answered_by', t.answered_by, 'note', t.note, 'state', t.state, 'error', t.error, 'cost', t.cost, 'clock', t.clock,
+        'answered_by', t.answered_by, 'known_from', t.known_from, 'note', t.note, 'state', t.state, 'error', t.error, 'cost', t.cost, 'clock', t.clock,
         'asked_at', t.asked_at, 'ended_at', t.ended_at, 'events', (
             select jsonb_agg(jsonb_build_object('state', e.state, 'at', e.at, 'detail', e.detail) order by e.number)
             from chat.turn_events as e where e.turn_id = t.turn_id)))

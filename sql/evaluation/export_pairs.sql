@@ -21,6 +21,8 @@ begin atomic
     join chat.consents as c on c.person_id = t.person_id and c.withdrawn_at is null
     where t.tenant_id = (select access.tenant_id()) and (select access.has_role('organizer', 'service'))
         and t.state = 'done' and t.raw_answer is not null and t.answered_by <> 'offline'
+        -- What was given again was said to somebody else, who may not have agreed.
+        and t.known_from is null
         and t.asked_at >= since and t.asked_at < until
         and (export_pairs.agent is null or a.name = export_pairs.agent)
         and coalesce(t.rating, 0) >= min_rating
@@ -29,7 +31,7 @@ end;
 
 comment on function evaluation.export_pairs(timestamptz, timestamptz, text, int) is
     'JSON lines for supervised fine-tuning, {"messages": [system, user, assistant], "metadata"}: turns of the caller''s tenant that a model
-answered, whose answer stood up, rated min_rating or better (0: unrated ones, too), of people who agreed (chat.consent), redacted once
+answered for the first time, whose answer stood up, rated min_rating or better (0: unrated ones, too), of people who agreed (chat.consent), redacted once
 more. For organizers and services; nothing for others. Errors: QC401-QC403.';
 
 grant execute on function evaluation.export_pairs(timestamptz, timestamptz, text, int) to concierge_app;

@@ -57,6 +57,9 @@ select is(test.known('Which pressure does the pump P-7 take?', 'keeps'), null, '
 select is(test.known('What pressure does the pump P-7 take?'), null, 'and so is another agent''s');
 select test.act_as('acme', 'bert');
 select is(test.known('What pressure does the pump P-7 take?', 'keeps'), 'The pump P-7 takes 4.5 bar [D1].', 'Whoever sees the same is told the same');
+select chat.consent(true);
+select test.act_as('acme', 'sam');
+select is((select count(*) from evaluation.export_pairs(min_rating => 0)), 0::bigint, 'What was said to who has not agreed is not exported by way of who has');
 select test.act_as('globex', 'olga');
 select is(test.known('What pressure does the pump P-7 take?', 'keeps'), null, 'Another tenant is not');
 
