@@ -440,7 +440,9 @@ struct DaemonState {
     }
 
     private mutating func performed(_ job: Job, _ outcome: Outcome) {
-        guard hand[job]?.stage == .performing, let outcome = flow.end(job, outcome) else { return }
+        // Many answers that end together wait for each other; what they said last need not.
+        let hasTime = self[.emitting].isUp && !endings.contains { self[$0].state == .idle }
+        guard hand[job]?.stage == .performing, let outcome = flow.end(job, outcome, hasTime: hasTime) else { return }
         hand.end(job, outcome, notBefore: now, tries: 0)
     }
 

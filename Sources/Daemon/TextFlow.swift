@@ -15,8 +15,8 @@ struct Emission: Equatable {
 /// Text on its way to the database: gathered from all streams, and told together, about every 50 ms.
 ///
 /// The text is for readers who cannot wait for the result, which has it all once more: what is still waiting
-/// when a job ends is not told at all. An end, though, waits for text that is being told, so that none comes
-/// after it.
+/// when a job ends is not told at all, unless the end itself has to wait. An end, though, waits for text that is
+/// being told, so that none comes after it.
 struct TextFlow {
     private struct Stream {
         let job: Job
@@ -81,7 +81,10 @@ struct TextFlow {
         return waiting.compactMap { id in
             guard var stream = streams[id] else { return nil }
             stream.number += 1
-            defer { streams[id] = Stream(job: stream.job, number: stream.number) }
+            defer {
+                let isOver = ends.contains { $0.job == stream.job }
+                streams[id] = isOver ? nil : Stream(job: stream.job, number: stream.number)
+            }
             return Emission(job: stream.job, number: stream.number, text: stream.text)
         }
     }
@@ -96,30 +99,46 @@ struct TextFlow {
 
     /// The pieces may have arrived or not, and are told again, not before that moment.
     mutating func lost(retryAt: Duration) -> [(job: Job, outcome: Outcome)] {
-        guard case .underWay(let pieces) = sending else { return [] }
-        let over = Set(ends.map(\.job.id))
-        let left = pieces.filter { !over.contains($0.job.id) }
-        sending = left.isEmpty ? .nothing : .again(left)
-        nextAt = max(nextAt, retryAt)
-        return takeEnds()
+        if case .underWay(let pieces) = sending {
+            let over = Set(ends.map(\.job.id))
+            let left = pieces.filter { !over.contains($0.job.id) }
+            sending = left.isEmpty ? .nothing : .again(left)
+            nextAt = max(nextAt, retryAt)
+        }
+        return giveUpEnds()
     }
 
     /// The pieces cannot be told: readers find a number missing, and wait for the result.
     mutating func refused(retryAt: Duration) -> [(job: Job, outcome: Outcome)] {
         sending = .nothing
         nextAt = max(nextAt, retryAt)
-        return takeEnds()
+        return giveUpEnds()
     }
 
+    /// The ends that wait for no text any more.
     private mutating func takeEnds() -> [(job: Job, outcome: Outcome)] {
-        defer { ends = [] }
-        return ends
+        let free = ends.filter { streams[$0.job.id]?.job != $0.job }
+        ends.removeAll { end in free.contains { $0.job == end.job } }
+        return free
+    }
+
+    /// All ends: what their jobs have said last is not told.
+    private mutating func giveUpEnds() -> [(job: Job, outcome: Outcome)] {
+        for end in ends where streams[end.job.id]?.job == end.job { forget(end.job) }
+        return takeEnds()
     }
 
     // MARK: Ends of jobs
 
     /// Takes a job's end; returns it when it may be told now, and keeps it while text of the job is under way.
-    mutating func end(_ job: Job, _ outcome: Outcome) -> Outcome? {
+    ///
+    /// - Parameter hasTime: the end could not be told at once, and text can: then what the job has said last goes
+    ///   with the next pieces, and the end comes after them.
+    mutating func end(_ job: Job, _ outcome: Outcome, hasTime: Bool = false) -> Outcome? {
+        if hasTime, streams[job.id]?.job == job, streams[job.id]?.text.isEmpty == false, !isTellingAgain {
+            ends.append((job, outcome))
+            return nil
+        }
         forget(job)
         guard case .underWay(let pieces) = sending, pieces.contains(where: { $0.job == job }) else {
             return outcome
@@ -127,6 +146,8 @@ struct TextFlow {
         ends.append((job, outcome))
         return nil
     }
+
+    private var isTellingAgain: Bool { if case .again = sending { true } else { false } }
 
     /// Drops what waits of a job that is to be stopped, or is somebody else's.
     mutating func forget(_ job: Job) {

@@ -90,6 +90,38 @@ struct TextFlowTests {
         #expect(flow.due == nil, "and there is nothing left to tell")
     }
 
+    @Test("Where ends wait for each other, what was said last is told before them")
+    func lastWords() {
+        var flow = flow((one, "a"))
+        _ = flow.next(at: .zero)
+        flow.add(Said(job: one, text: "b"))
+        #expect(flow.end(one, Rehearsal.result, hasTime: true) == nil)
+        #expect(flow.end(two, Rehearsal.result, hasTime: true) == Rehearsal.result, "it has said nothing")
+        #expect(flow.told().isEmpty, "that was another piece")
+        #expect(flow.next(at: .seconds(1)) == [piece(one, 2, "b")])
+        #expect(flow.told().map(\.job) == [one])
+        #expect(flow.due == nil && flow.told().isEmpty, "and there is nothing left to tell")
+    }
+
+    @Test("Last words that cannot be told hold up no end", arguments: [false, true])
+    func lostLastWords(_ isUnderWay: Bool) {
+        for isRefused in [false, true] {
+            var flow = flow((one, "a"), (two, "x"))
+            #expect(flow.end(one, Rehearsal.result, hasTime: true) == nil)
+            if isUnderWay { _ = flow.next(at: .zero) }
+            let ends = isRefused ? flow.refused(retryAt: .seconds(1)) : flow.lost(retryAt: .seconds(1))
+            #expect(ends.map(\.job) == [one])
+            flow.add(Said(job: two, text: "y"))
+            #expect(flow.next(at: .seconds(1))?.map(\.job) == [two], "nothing of the other is told later")
+            #expect(flow.told().isEmpty)
+        }
+        var flow = flow((one, "a"))
+        _ = flow.next(at: .zero)
+        _ = flow.lost(retryAt: .seconds(9))
+        flow.add(Said(job: one, text: "b"))
+        #expect(flow.end(one, Rehearsal.result, hasTime: true) == Rehearsal.result, "for what has to be told again nobody waits")
+    }
+
     @Test("A new attempt begins to count anew")
     func attempt() {
         var flow = flow((one, "a"))
