@@ -77,6 +77,7 @@ declare
     v_key       text := 'turn ' || turn.turn_id;
     v_text      text := action ->> 'text';
     v_follow_up record;
+    v_zone      text;
     v_result    jsonb;
     v_state     text;
     v_reason    text;
@@ -96,8 +97,12 @@ begin
             v_result := contractor.capture_event_note(conversation.contractor_id, conversation.event_id, v_text, v_key);
         when 'schedule_followup' then
             select * into v_follow_up from chat.follow_up_in(v_text);
+            v_zone := (event.require(conversation.event_id)).time_zone;
+            -- Days end at the same hour where the event is, whatever clocks do; hours are hours.
             v_result := contractor.schedule_followup(conversation.contractor_id, conversation.event_id, v_follow_up.message,
-                access.clock() + v_follow_up.after, v_key);
+                case when extract(day from v_follow_up.after) > 0
+                    then (access.clock() at time zone v_zone + v_follow_up.after) at time zone v_zone
+                    else access.clock() + v_follow_up.after end, v_key);
     end case;
     return action || jsonb_build_object('outcome', 'done', 'result', v_result);
 exception when others then

@@ -51,6 +51,13 @@ select test.act_as_superuser();
 delete from contractor.contractor_action_items;
 select is(test.ask('fair', 'mark me words') -> 'action', null, 'Not every mark is one') from test.act_as('acme', 'anna');
 select test.act_as_superuser();
+select test.freeze('2027-03-27 10:00+01');
+select test.act_as('acme', 'anna');
+set local time zone 'Asia/Tokyo';
+select is((test.ask('fair', q) #>> '{action,result,execute_at}')::timestamptz, w::timestamptz, q) from (values
+    ('Remind me in 2 days to call', '2027-03-29 10:00+02'), ('Remind me in 1 week to call', '2027-04-03 10:00+02'), ('Remind me in 24 hours to call', '2027-03-28 11:00+02')) as t (q, w);
+reset time zone;
+select test.act_as_superuser();
 select throws_ok(format('select * from chat.follow_up_in(%L)', w), '22004', null, w) from unnest(array['call Pat', 'in days to call', 'in 99999 days to call', '', 'in 3 days']) as w;
 select test.freeze('2027-05-01 10:00+02');
 select test.act_as('acme', 'anna');
