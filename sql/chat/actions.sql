@@ -1,12 +1,4 @@
 -- Actions are asked for in words; whose item is meant, and when, is found here, and the function that acts has its own rule.
-create or replace function chat.guarded_actions()
-    returns text[]
-    language sql immutable parallel safe
-return '{create_action_item,update_action_item_status,capture_event_note,schedule_followup}'::text[];
-
-comment on function chat.guarded_actions() is 'What a turn can do, at most one of them.';
--- Granted to nobody: functions of this schema call it.
-
 create or replace function chat.item_named(contractor_id uuid, event_id uuid, words text)
     returns uuid
     language plpgsql stable

@@ -90,6 +90,22 @@ comment on function chat.document_items(text, text, extensions.vector, int, int)
 items of a bundle, the best first, of so many tokens together.';
 -- Granted to nobody: chat.make_bundle calls it.
 
+create or replace function chat.known_vector(turn chat.turns, conversation chat.conversations)
+    returns extensions.vector
+    language plpgsql volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return (
+        select knowledge.known_query_vector(w.slug, turn.question)
+        from knowledge.workspaces as w where w.workspace_id = conversation.workspace_id);
+end
+$$;
+
+comment on function chat.known_vector(chat.turns, chat.conversations) is
+    'The vector of a question, if the model of its workspace was asked for it before; null without a workspace. Errors: QC401-QC403.';
+-- Granted to nobody: functions of this schema call it.
+
 create or replace function chat.make_bundle(
     turn chat.turns, conversation chat.conversations, query_embedding extensions.vector
 )

@@ -44,23 +44,6 @@ comment on function chat.ground_of(chat.turns, chat.conversations, text, text) i
     'Hash of all that the answer of a turn rests on, but for the question and the documents it finds. Errors: QC401-QC403.';
 -- Granted to nobody: functions of this schema call it.
 
-create or replace function chat.question_vector(turn chat.turns, conversation chat.conversations)
-    returns extensions.vector
-    language plpgsql volatile
-    set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_slug text := (select w.slug::text from knowledge.workspaces as w where w.workspace_id = conversation.workspace_id);
-begin
-    return coalesce(case when v_slug is not null then knowledge.known_query_vector(v_slug, turn.question) end,
-        model.embed_offline(turn.question));
-end
-$$;
-
-comment on function chat.question_vector(chat.turns, chat.conversations) is
-    'The vector of a question, as its workspace''s model gave it, or else the offline one. Errors: QC401-QC403.';
--- Granted to nobody: functions of this schema call it.
-
 -- The same question with the same items, or one that is alike, has the same codes, and whose answer stands up for this one, too: a
 -- number, a time or a name that only the other question had is refused.
 create or replace function chat.known_answer(turn chat.turns, conversation chat.conversations, similarity float8)
@@ -79,7 +62,7 @@ begin
     if found or similarity is null then
         return v_known;
     end if;
-    v_vector := chat.question_vector(turn, conversation);
+    v_vector := coalesce(chat.known_vector(turn, conversation), model.embed_offline(turn.question));
     select t.* into v_known
     from (
         select k.turn_id, k.embedding operator(extensions.<=>) v_vector as distance
@@ -151,7 +134,7 @@ begin
     end if;
     insert into chat.known_answers (turn_id, tenant_id, agent_version_id, ground, question_key, codes, embedding, expires_at)
     values (v_turn.turn_id, v_turn.tenant_id, v_turn.agent_version_id, v_turn.ground, v_turn.question_key,
-        chat.codes_in(v_turn.question), chat.question_vector(v_turn, v_conversation),
+        chat.codes_in(v_turn.question), coalesce(chat.known_vector(v_turn, v_conversation), model.embed_offline(v_turn.question)),
         clock_timestamp() + make_interval(secs => ((chat.agent_of(v_turn)).caching ->> 'seconds')::float8))
     on conflict on constraint "a question has one answer on one ground" do update
         set turn_id = excluded.turn_id, expires_at = excluded.expires_at;

@@ -33,7 +33,7 @@ create or replace function chat.actions_for(conversation chat.conversations, age
 begin atomic
     select coalesce(array_agg(a.name), '{}')
     from unnest(agent.actions) as a (name)
-    where conversation.event_id is not null and a.name = any (chat.guarded_actions());
+    where conversation.event_id is not null and a.name = any (model.guarded_actions());
 end;
 
 comment on function chat.actions_for(chat.conversations, model.agent_versions) is 'What an agent may do in a conversation, and a plan can say.';
@@ -164,16 +164,14 @@ as $$
 declare
     v_payload      jsonb := queue.payload_of(receive_plan.job_id);
     v_turn         chat.turns := chat.waiting_for(job_id, (v_payload ->> 'turn_id')::uuid);
-    v_cost         numeric := model.close_call(job_id, v_payload, result);
     v_plan         jsonb := chat.json_in(result ->> 'text');
     v_conversation chat.conversations;
     v_problem      text;
 begin
-    perform queue.forget(job_id, '{text,system,messages}');
+    perform chat.close_call(v_turn, job_id, v_payload, result), queue.forget(job_id, '{text,system,messages}');
     if v_turn.turn_id is null then
         return;
     end if;
-    update chat.turns as t set cost = t.cost + v_cost where t.turn_id = v_turn.turn_id;
     select * into v_conversation from chat.conversations as c where c.conversation_id = v_turn.conversation_id;
     v_problem := chat.plan_problem(v_plan, chat.packs_for(v_conversation), chat.actions_for(v_conversation, chat.agent_of(v_turn)));
     if v_problem is null then
@@ -200,7 +198,7 @@ as $$
 declare
     v_turn chat.turns := chat.waiting_for(job_id, (failure #>> '{payload,turn_id}')::uuid);
 begin
-    perform model.close_call(job_id, failure -> 'payload', null, failure);
+    perform chat.close_call(v_turn, job_id, failure -> 'payload', null, failure);
     if v_turn.turn_id is not null then
         perform chat.settle_plan(v_turn, v_turn.plan, queue.words_of(failure));
     end if;

@@ -36,15 +36,13 @@ create or replace function chat.compose(turn chat.turns, conversation chat.conve
     set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_slug  text := (select w.slug::text from knowledge.workspaces as w where w.workspace_id = conversation.workspace_id);
     v_model model.models := (select m from model.models as m where m.model_id = turn.model_id);
     v_sentence text;
 begin
     if turn.bundle is null then
         -- Who waited for a vector or a plan is told what is so now, not what was.
         turn.clock := access.clock();
-        turn.bundle := chat.make_bundle(turn, conversation,
-            case when v_slug is not null then knowledge.known_query_vector(v_slug, turn.question) end);
+        turn.bundle := chat.make_bundle(turn, conversation, chat.known_vector(turn, conversation));
         update chat.turns as t set bundle = turn.bundle, clock = turn.clock where t.turn_id = turn.turn_id;
     end if;
     if v_model is null or v_model.name = 'offline' or turn.plan ->> 'intent' in ('small_talk', 'action') then
@@ -181,6 +179,23 @@ end;
 comment on function chat.waiting_for(bigint, uuid) is 'The turn that waits for a job, locked; null when none does any more.';
 -- Granted to nobody: continuations call it.
 
+create or replace function chat.close_call(turn chat.turns, job_id bigint, payload jsonb, result jsonb, failure jsonb default null)
+    returns numeric
+    language plpgsql volatile
+    set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_cost numeric := model.close_call(job_id, payload, result, failure);
+begin
+    update chat.turns as t set cost = t.cost + v_cost where t.turn_id = turn.turn_id;
+    return v_cost;
+end
+$$;
+
+comment on function chat.close_call(chat.turns, bigint, jsonb, jsonb, jsonb) is
+    'model.close_call, whose cost the turn bears; turn: the one that waits for the call, null when none does any more.';
+-- Granted to nobody: continuations call it.
+
 create or replace function chat.receive_query_vector(job_id bigint, result jsonb)
     returns void
     language plpgsql volatile security definer
@@ -190,8 +205,8 @@ declare
     v_payload    jsonb := queue.payload_of(receive_query_vector.job_id);
     v_turn       chat.turns := chat.waiting_for(job_id, (v_payload ->> 'turn_id')::uuid);
     v_generation knowledge.generations;
-    v_cost       numeric := model.close_call(job_id, v_payload, result);
 begin
+    perform chat.close_call(v_turn, job_id, v_payload, result);
     if v_turn.turn_id is null then
         return;
     end if;
@@ -204,7 +219,6 @@ begin
         perform knowledge.store_query_vector(v_generation, v_turn.question,
             (result #> '{embeddings,0}')::text::extensions.vector);
     end if;
-    update chat.turns as t set cost = t.cost + v_cost where t.turn_id = v_turn.turn_id;
     perform chat.move(v_turn.turn_id, 'planning');
     perform chat.resume(v_turn.turn_id);
 end
@@ -222,7 +236,7 @@ as $$
 declare
     v_turn chat.turns := chat.waiting_for(job_id, (failure #>> '{payload,turn_id}')::uuid);
 begin
-    perform model.close_call(job_id, failure -> 'payload', null, failure);
+    perform chat.close_call(v_turn, job_id, failure -> 'payload', null, failure);
     if v_turn.turn_id is not null then
         -- Words alone find most of it.
         perform chat.note_event(v_turn.turn_id, 'no vector', jsonb_build_object('reason', failure ->> 'error'));
@@ -243,13 +257,13 @@ as $$
 declare
     v_payload jsonb := queue.payload_of(receive_answer.job_id);
     v_turn    chat.turns := chat.waiting_for(job_id, (v_payload ->> 'turn_id')::uuid);
-    v_cost    numeric := model.close_call(job_id, v_payload, result);
+    v_cost    numeric := chat.close_call(v_turn, job_id, v_payload, result);
 begin
     -- Its text is the turn's; the queue's history keeps neither it nor what was sent.
     perform queue.forget(job_id, '{text,system,messages}');
     if v_turn.turn_id is not null then
         update chat.turns as t
-        set raw_answer = btrim(coalesce(result ->> 'text', '')), cost = t.cost + v_cost
+        set raw_answer = btrim(coalesce(result ->> 'text', ''))
         where t.turn_id = v_turn.turn_id;
         perform chat.move(v_turn.turn_id, 'checking', jsonb_build_object('finish', result ->> 'finish', 'cost', v_cost));
         perform chat.resume(v_turn.turn_id);
@@ -279,15 +293,15 @@ create or replace function chat.answer_failed(job_id bigint, failure jsonb)
 as $$
 declare
     v_turn  chat.turns := chat.waiting_for(job_id, (failure #>> '{payload,turn_id}')::uuid);
-    v_cost  numeric := model.close_call(job_id, failure -> 'payload', null, failure);
     v_next  bigint;
     v_words text := queue.words_of(failure);
 begin
+    perform chat.close_call(v_turn, job_id, failure -> 'payload', null, failure);
     if v_turn.turn_id is null then
         return;
     end if;
     v_next := chat.next_model(chat.agent_of(v_turn), v_turn.model_id);
-    update chat.turns as t set cost = t.cost + v_cost, model_id = coalesce(v_next, t.model_id) where t.turn_id = v_turn.turn_id;
+    update chat.turns as t set model_id = coalesce(v_next, t.model_id) where t.turn_id = v_turn.turn_id;
     perform chat.move(v_turn.turn_id, 'answering', jsonb_build_object('reason', v_words, 'falls_back', v_next is not null));
     if v_next is null then
         perform chat.answer_from_bundle(v_turn, 'no model could be reached; this is what the facts say');

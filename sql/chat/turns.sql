@@ -64,7 +64,6 @@ declare
     v_plan       jsonb := chat.plan_by_rules(turn.question, conversation.event_id is not null,
                               conversation.workspace_id is not null, turn.agent_version_id is not null);
     v_generation knowledge.generations;
-    v_slug       text;
 begin
     update chat.turns as t set plan = v_plan where t.turn_id = turn.turn_id;
     perform chat.move(turn.turn_id, 'gathering');
@@ -73,8 +72,7 @@ begin
     join knowledge.generations as g on g.generation_id = w.generation_id
     where w.workspace_id = conversation.workspace_id;
     if v_generation.model <> 'offline' and v_plan -> 'packs' ? 'documents' then
-        v_slug := (select w.slug from knowledge.workspaces as w where w.workspace_id = conversation.workspace_id);
-        if knowledge.known_query_vector(v_slug, turn.question) is null then
+        if chat.known_vector(turn, conversation) is null then
             update chat.turns as t
             set job_id = model.enqueue_embed(v_generation.model, v_generation.dimensions,
                 jsonb_build_object('turn_id', turn.turn_id), jsonb_build_array(turn.question),

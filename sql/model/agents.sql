@@ -39,6 +39,14 @@ $$;
 comment on function model.check_number(jsonb, text, numeric, numeric) is 'Refuses a setting that is no number in its range. Errors: 22023.';
 -- Granted to nobody: functions of this schema call it.
 
+create or replace function model.guarded_actions()
+    returns text[]
+    language sql immutable parallel safe
+return '{create_action_item,update_action_item_status,capture_event_note,schedule_followup}'::text[];
+
+comment on function model.guarded_actions() is 'What an agent can be allowed to do, and a turn does one of at most.';
+-- Granted to nobody: functions of this schema and of chat call it.
+
 create or replace function model.register_agent(
     name text, prompt text, model text, parameters jsonb default '{}', actions text[] default '{}',
     retrieval jsonb default '{}', fallbacks text[] default '{}', planner text default null, prompt_version int default null,
@@ -65,9 +73,8 @@ begin
     perform model.check_number(retrieval, 'max_results', 1, 100), model.check_number(retrieval, 'budget_tokens', 1, 100000),
         model.check_number(retrieval, 'history_turns', 0, 100), model.check_number(caching, 'seconds', 1, 2592000),
         model.check_number(caching, 'similarity', 0.5, 1), model.check_number(parameters, 'max_tokens', 1, 1000000);
-    if not actions <@ '{create_action_item,update_action_item_status,capture_event_note,schedule_followup}'::text[] then
-        perform access.refuse('QC230', 'an agent takes actions that are there',
-            'create_action_item, update_action_item_status, capture_event_note, schedule_followup.');
+    if not actions <@ model.guarded_actions() then
+        perform access.refuse('QC230', 'an agent takes actions that are there', array_to_string(model.guarded_actions(), ', ') || '.');
     end if;
     v_tenant_id := access.tenant_id();
     v_prompt := model.require_prompt(prompt, prompt_version, 'production');

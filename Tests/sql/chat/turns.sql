@@ -265,8 +265,12 @@ select test.ask('model', 'Anything fancy about crews?');
 select test.reply('no'), test.reply('[]');
 select is((select plan ->> 'by' from chat.turns where turn_id = test.id('turn')), 'rules', 'Twice wrong, the rules decide');
 select test.ask('model', 'Anything fancy about crews?');
+select test.act_as_superuser();
+select model.set_price('large', 'generate', 'request', 0.5, '2026-01-01');
+select test.act_as('acme', 'olga');
 select test.break_down('HTTP status 500');
 select is((select plan ->> 'by' from chat.turns where turn_id = test.id('turn')), 'rules', 'and so they do when nobody answers');
+select is((select row(cost, (select sum(c.cost) from model.calls as c where c.turn_id = t.turn_id))::text from chat.turns as t where turn_id = test.id('turn')), '(0.50000000,0.50000000)', 'A call that failed and has its price is in the cost of the turn');
 select test.act_as_superuser();
 select is(chat.plan_problem(p, '{now,next}', '{create_action_item}'), w, coalesce(w, 'fine') || ': ' || p) from (values
     ('{"packs": []}'::jsonb, null), ('{"packs": ["now"], "action": {"name": "none", "text": ""}}', null), ('[]', 'it is no JSON object'), (null, 'it is no JSON object'), ('{"packs": "now"}', '"packs" is no array'), ('{"packs": [null]}', '"packs" are of now, next'),
