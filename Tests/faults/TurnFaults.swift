@@ -189,8 +189,8 @@ private final class TalkingModel: Sendable {
                 return [.hang]
             case .answering(call):
                 state.hasStopped.withLock { $0 = true }
-                return [.send(Array(reply.prefix(reply.count * 2 / 3))), .hang]
-            default: return [.send(reply), .close]
+                return [.send(Array(reply.bytes.prefix(reply.bytes.count * 2 / 3))), .hang]
+            default: return reply
             }
         }
     }
@@ -205,7 +205,7 @@ private final class TalkingModel: Sendable {
         state.hasStopped.withLock { $0 = false }
     }
 
-    private static func reply(_ request: HTTPStub.Request) -> [UInt8] {
+    private static func reply(_ request: HTTPStub.Request) -> [HTTPStub.Step] {
         let body = String(decoding: request.body, as: UTF8.self)
         let number = body.split(separator: "#").dropFirst().first { Int($0) != nil } ?? "?"
         if request.target.hasSuffix("/embeddings") {
@@ -224,14 +224,18 @@ private final class TalkingModel: Sendable {
         }
         let said = body.contains("This answer breaks the rules")
             ? ["The Crews ", "talk is ", "on now ", "[S1]."] : ["John ", "Smith ", "speaks in ", "room 999."]
-        return SpokenAnswer.whole(said, input: 200, output: 12).flatMap { step -> [UInt8] in
-            if case .send(let bytes) = step { bytes } else { [] }
-        }
+        return SpokenAnswer.whole(said, input: 200, output: 12)
     }
 
-    private static func whole(_ value: Any) -> [UInt8] {
-        let body = Array((try? JSONSerialization.data(withJSONObject: value, options: .sortedKeys)) ?? Data())
-        let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: \(body.count)\r\n"
-        return Array((head + "Connection: close\r\n\r\n").utf8) + body
+    private static func whole(_ value: Any) -> [HTTPStub.Step] {
+        let body = (try? JSONSerialization.data(withJSONObject: value, options: .sortedKeys)) ?? Data()
+        return [.answer(headers: [("Content-Type", "application/json"), ("Connection", "close")], body: Array(body)), .close]
+    }
+}
+
+extension [HTTPStub.Step] {
+    /// All that is sent.
+    fileprivate var bytes: [UInt8] {
+        flatMap { step -> [UInt8] in if case .send(let bytes) = step { bytes } else { [] } }
     }
 }
