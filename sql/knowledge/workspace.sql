@@ -72,10 +72,7 @@ begin
     if jsonb_typeof(settings) is distinct from 'object' then
         perform access.refuse('22023', 'settings are a JSON object', 'For example {"chunk_size": 200}.');
     end if;
-    for v_word in select k from jsonb_object_keys(settings) as k where k <> all (v_known) loop
-        perform access.refuse('QC216', format('a workspace has no setting "%s"', v_word),
-            format('There are %s.', array_to_string(v_known, ', ')));
-    end loop;
+    perform access.refuse_unknown(settings, v_known, 'QC216', 'a workspace has no setting');
     for v_word in
         select g from jsonb_array_elements_text(settings -> 'languages') as g
         where not exists (select from pg_ts_config as c where c.cfgname = g and c.cfgnamespace = 'pg_catalog'::regnamespace)

@@ -7,16 +7,11 @@ create or replace function model.check_settings(settings jsonb, known text[], wh
     language plpgsql stable
     set search_path = pg_catalog, pg_temp
 as $$
-declare
-    v_word text;
 begin
     if jsonb_typeof(settings) is distinct from 'object' then
         perform access.refuse('22023', format('%s is a JSON object', what), 'Leave it out for what goes without saying.');
     end if;
-    for v_word in select k from jsonb_object_keys(settings) as k where k <> all (known) order by k loop
-        perform access.refuse('QC230', format('%s has no "%s"', what, v_word),
-            format('There are %s.', array_to_string(known, ', ')));
-    end loop;
+    perform access.refuse_unknown(settings, known, 'QC230', what || ' has no');
 end
 $$;
 

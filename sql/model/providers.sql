@@ -39,15 +39,11 @@ declare
     v_known constant text[] := array['sampling', 'token_field', 'json_schema', 'tools', 'streams', 'stream_usage',
         'context_tokens', 'output_tokens', 'dimensions', 'send_dimensions', 'max_inputs', 'max_request_tokens', 'seconds',
         'first_token_seconds', 'silence_seconds'];
-    v_word  text;
 begin
     if jsonb_typeof(capabilities) is distinct from 'object' then
         perform access.refuse('22023', 'capabilities are a JSON object', 'For example {"json_schema": true}.');
     end if;
-    for v_word in select k from jsonb_object_keys(capabilities) as k where k <> all (v_known) loop
-        perform access.refuse('QC225', format('a model has no capability "%s"', v_word),
-            format('There are %s.', array_to_string(v_known, ', ')));
-    end loop;
+    perform access.refuse_unknown(capabilities, v_known, 'QC225', 'a model has no capability');
 end
 $$;
 
